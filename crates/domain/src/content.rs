@@ -1,0 +1,284 @@
+//! The content of a message, as stored and as shown: one typed union for all directions.
+//!
+//! This is a stored format: variants and fields are only added, never renamed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the contact.
+    Incoming,
+    /// To the contact.
+    Outgoing,
+    /// Seen by the organization only: tool uses, errors of agents, notes.
+    Internal,
+}
+
+impl Direction {
+    /// The word in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incoming => "incoming",
+            Self::Outgoing => "outgoing",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "incoming" => Some(Self::Incoming),
+            "outgoing" => Some(Self::Outgoing),
+            "internal" => Some(Self::Internal),
+            _ => None,
+        }
+    }
+}
+
+/// A message's content with what surrounds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageContent {
+    /// What the message says.
+    #[serde(flatten)]
+    pub part: Part,
+    /// The wamid of the message this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// Forwarded by the contact; `frequently` above five times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
+    /// The ad or post the contact came from, as Meta sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Value>,
+    /// What annotation added: transcriptions, descriptions, tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+}
+
+/// How often a message was forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forwarded {
+    /// Up to five times.
+    Once,
+    /// More than five times.
+    Frequently,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Part {
+    /// Text.
+    Text {
+        /// The text itself; up to 4096 characters when sent.
+        body: String,
+        /// Ask WhatsApp for a preview of the first link.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        preview_url: bool,
+    },
+    /// A file.
+    Media(MediaPart),
+    /// An approved template with its parameters.
+    Template(TemplatePart),
+    /// An emoji on another message; an empty one takes it back.
+    Reaction {
+        /// The wamid of the message reacted to.
+        message_id: String,
+        /// The emoji, or empty.
+        #[serde(default)]
+        emoji: String,
+    },
+    /// A point on the map.
+    Location {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+        /// The place's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The place's address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    /// Something an agent or the system notes for the organization: an error, a summary.
+    Note {
+        /// What is noted.
+        text: String,
+    },
+    /// A type this version does not interpret: kept as Meta sent it, so that nothing is lost.
+    Raw {
+        /// Meta's name of the type.
+        meta_type: String,
+        /// The message object as received.
+        raw: Value,
+    },
+}
+
+/// Kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// Sound; `voice` marks a voice note.
+    Audio,
+    /// A film.
+    Video,
+    /// Any other file.
+    Document,
+    /// A sticker.
+    Sticker,
+}
+
+impl MediaKind {
+    /// Meta's word for the kind.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+        }
+    }
+}
+
+/// A file in a message. Exactly one of the places is set by whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaPart {
+    /// What kind of file.
+    pub kind: MediaKind,
+    /// A public HTTPS address that Meta fetches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Meta's media id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta_media_id: Option<String>,
+    /// Our stored file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_id: Option<sb_ids::MediaId>,
+    /// Text under the file; up to 1024 characters; not for audio and stickers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// The name shown for documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// The MIME type, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// A voice note rather than a sound file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voice: bool,
+}
+
+/// A template to send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TemplatePart {
+    /// The approved name.
+    pub name: String,
+    /// The language code, `en_US`.
+    pub language: String,
+    /// Meta's parameter components, in Meta's form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Value>,
+}
+
+/// What annotation made of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// What the text is.
+    pub kind: ArtifactKind,
+    /// The text.
+    pub text: String,
+}
+
+/// Kinds of artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArtifactKind {
+    /// The words that are in the file.
+    Transcription,
+    /// What the file is about or looks like.
+    Description,
+}
+
+impl MessageContent {
+    /// Content with nothing around it.
+    pub const fn of(part: Part) -> Self {
+        Self {
+            part,
+            reply_to: None,
+            forwarded: None,
+            referral: None,
+            artifacts: Vec::new(),
+        }
+    }
+
+    /// Plain text.
+    pub fn text(body: impl Into<String>) -> Self {
+        Self::of(Part::Text {
+            body: body.into(),
+            preview_url: false,
+        })
+    }
+
+    /// A note for the organization.
+    pub fn note(text: impl Into<String>) -> Self {
+        Self::of(Part::Note { text: text.into() })
+    }
+
+    /// The word for the part's type, as stored in `messages.content_type`.
+    pub const fn type_name(&self) -> &'static str {
+        match &self.part {
+            Part::Text { .. } => "text",
+            Part::Media(media) => media.kind.as_str(),
+            Part::Template(_) => "template",
+            Part::Reaction { .. } => "reaction",
+            Part::Location { .. } => "location",
+            Part::Note { .. } => "note",
+            Part::Raw { .. } => "raw",
+        }
+    }
+
+    /// The words a reader sees: text, caption or note.
+    pub fn words(&self) -> Option<&str> {
+        match &self.part {
+            Part::Text { body, .. } => Some(body),
+            Part::Note { text } => Some(text),
+            Part::Media(media) => media.caption.as_deref(),
+            Part::Template(_)
+            | Part::Reaction { .. }
+            | Part::Location { .. }
+            | Part::Raw { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_stored_form_of_each_part_still_reads() {
+        let stored = [
+            r#"{"type":"text","body":"hi"}"#,
+            r#"{"type":"media","kind":"image","link":"https://x/y.png","caption":"c"}"#,
+            r#"{"type":"template","name":"t","language":"en_US","components":[{"type":"body"}]}"#,
+            r#"{"type":"reaction","message_id":"wamid.1","emoji":"👍"}"#,
+            r#"{"type":"location","latitude":1.5,"longitude":-2.0,"name":"n"}"#,
+            r#"{"type":"note","text":"n","artifacts":[{"kind":"description","text":"d"}]}"#,
+            r#"{"type":"raw","meta_type":"order","raw":{"order":{}},"reply_to":"wamid.2"}"#,
+        ];
+        for json in stored {
+            let content: MessageContent = serde_json::from_str(json).unwrap();
+            let again: Value = serde_json::to_value(&content).unwrap();
+            let original: Value = serde_json::from_str(json).unwrap();
+            assert_eq!(again, original, "{json}");
+        }
+    }
+}

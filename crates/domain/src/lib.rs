@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod access;
+pub mod agent;
+pub mod clock;
+pub mod content;
+pub mod delivery;
+pub mod outgoing;
+pub mod window;
+
+pub use clock::Clock;

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod lane;
+mod meta;
+mod row;
+
+pub use lane::{LANES, Lane, SHARDS, Shard};
+pub use meta::{Bsuid, InvalidId, MetaAppId, PhoneNumberId, WaId, WabaId, Wamid};
+pub use row::{
+    AgentId, ApiKeyId, AuditId, ContactId, ConversationId, EventId, MediaId, MessageId, NumberId,
+    OrganizationId, PostId, QuarantineId, TurnId, UserId,
+};
