@@ -1,0 +1,123 @@
+//! Every event and command: who makes it, who reads it, where it travels.
+
+use crate::event::ItemKind;
+use crate::streams::Stream;
+
+/// One row of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Full protobuf name.
+    pub name: &'static str,
+    /// Fact or order.
+    pub kind: ItemKind,
+    /// The stream that carries it.
+    pub stream: Stream,
+    /// What keeps its order.
+    pub ordering_key: &'static str,
+    /// Packages that publish it.
+    pub producers: &'static [&'static str],
+    /// Packages that act on it.
+    pub consumers: &'static [&'static str],
+    /// Its name in the public API, when tenants may see it.
+    pub public_name: Option<&'static str>,
+}
+
+const fn fact(
+    name: &'static str,
+    ordering_key: &'static str,
+    producers: &'static [&'static str],
+    consumers: &'static [&'static str],
+    public_name: &'static str,
+) -> Entry {
+    Entry {
+        name,
+        kind: ItemKind::Event,
+        stream: Stream::Events,
+        ordering_key,
+        producers,
+        consumers,
+        public_name: Some(public_name),
+    }
+}
+
+const fn order(name: &'static str, producers: &'static [&'static str]) -> Entry {
+    Entry {
+        name,
+        kind: ItemKind::Command,
+        stream: Stream::Dispatch,
+        ordering_key: "number",
+        producers,
+        consumers: &["whatsapp-dispatcher"],
+        public_name: None,
+    }
+}
+
+/// The whole contract.
+pub const CATALOGUE: &[Entry] = &[
+    fact(
+        "switchboard.message.v1.MessageReceived",
+        "conversation",
+        &["whatsapp-webhook"],
+        &["agent-client", "gateway"],
+        "message.received",
+    ),
+    fact(
+        "switchboard.message.v1.MessageQueued",
+        "conversation",
+        &["gateway", "agent-client"],
+        &["gateway"],
+        "message.queued",
+    ),
+    fact(
+        "switchboard.message.v1.MessageAccepted",
+        "conversation",
+        &["whatsapp-dispatcher"],
+        &["gateway"],
+        "message.accepted",
+    ),
+    fact(
+        "switchboard.message.v1.MessageFailed",
+        "conversation",
+        &["whatsapp-dispatcher"],
+        &["gateway"],
+        "message.failed",
+    ),
+    fact(
+        "switchboard.message.v1.MessageStatusChanged",
+        "conversation",
+        &["whatsapp-webhook"],
+        &["gateway"],
+        "message.status",
+    ),
+    fact(
+        "switchboard.message.v1.MessageAnnotated",
+        "conversation",
+        &["annotator"],
+        &["gateway"],
+        "message.annotated",
+    ),
+    fact(
+        "switchboard.media.v1.MediaStored",
+        "file",
+        &["gateway"],
+        &["annotator", "gateway"],
+        "media.stored",
+    ),
+    fact(
+        "switchboard.number.v1.NumberChanged",
+        "number",
+        &["whatsapp-manager"],
+        &["gateway"],
+        "number.changed",
+    ),
+    order(
+        "switchboard.dispatch.v1.SendMessage",
+        &["gateway", "agent-client"],
+    ),
+    order("switchboard.dispatch.v1.MarkRead", &["agent-client"]),
+];
+
+/// Finds an event by its full protobuf name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    CATALOGUE.iter().find(|entry| entry.name == name)
+}
