@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+pub mod errors;
+pub mod escape;
+pub mod graph;
+pub mod signature;
+pub mod webhook;
