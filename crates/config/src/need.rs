@@ -17,6 +17,8 @@ pub enum Need {
     MetaSystemUserAccessToken,
     /// `gateway.api_key_pepper`.
     ApiKeyPepper,
+    /// `manager.internal_key`.
+    ManagerInternalKey,
 }
 
 impl Need {
@@ -30,6 +32,7 @@ impl Need {
             Self::MetaVerifyToken => &[("meta", "verify_token")],
             Self::MetaSystemUserAccessToken => &[("meta", "system_user_access_token")],
             Self::ApiKeyPepper => &[("gateway", "api_key_pepper")],
+            Self::ManagerInternalKey => &[("manager", "internal_key")],
         }
     }
 }
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
     use crate::Secret;
 
-    const ALL: [Need; 7] = [
+    const ALL: [Need; 8] = [
         Need::DatabaseUrl,
         Need::NatsUrl,
         Need::VaultKeys,
@@ -91,12 +94,13 @@ mod tests {
         Need::MetaVerifyToken,
         Need::MetaSystemUserAccessToken,
         Need::ApiKeyPepper,
+        Need::ManagerInternalKey,
     ];
 
     #[test]
     fn all_that_is_missing_is_named_at_once() {
         let error = Settings::default().require(&ALL).unwrap_err();
-        assert_eq!(error.fields.len(), 8);
+        assert_eq!(error.fields.len(), 9);
         let text = error.to_string();
         for name in [
             "DATABASE_URL or SWITCHBOARD__DATABASE__URL",

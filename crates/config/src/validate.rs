@@ -50,6 +50,14 @@ impl Settings {
             ("dispatcher.claim_batch", self.dispatcher.claim_batch == 0),
             ("agent.workers", self.agent.workers == 0),
             ("agent.lease_seconds", self.agent.lease_seconds == 0),
+            (
+                "manager.refresh_interval_seconds",
+                self.manager.refresh_interval_seconds == 0,
+            ),
+            (
+                "manager.refreshes_per_second",
+                self.manager.refreshes_per_second == 0,
+            ),
             ("gateway.workers", self.gateway.workers == 0),
             (
                 "gateway.body_limit_bytes",

@@ -85,7 +85,7 @@ pub const CATALOGUE: &[Entry] = &[
     fact(
         "switchboard.message.v1.MessageStatusChanged",
         "conversation",
-        &["whatsapp-webhook"],
+        &["whatsapp-webhook", "whatsapp-dispatcher"],
         &["gateway"],
         "message.status",
     ),
@@ -106,13 +106,13 @@ pub const CATALOGUE: &[Entry] = &[
     fact(
         "switchboard.number.v1.NumberChanged",
         "number",
-        &["whatsapp-manager"],
+        &["whatsapp-manager", "whatsapp-dispatcher"],
         &["gateway"],
         "number.changed",
     ),
     order(
         "switchboard.dispatch.v1.SendMessage",
-        &["gateway", "agent-client"],
+        &["gateway", "agent-client", "whatsapp-dispatcher"],
     ),
     order("switchboard.dispatch.v1.MarkRead", &["agent-client"]),
 ];

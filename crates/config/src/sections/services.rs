@@ -91,8 +91,13 @@ section! {
     ManagerSettings in manager {
         /// Address it listens on.
         bind: String = "0.0.0.0:8083".to_owned(),
+        /// Credential that callers of its API present, since it stands behind the gateway; at least 16
+        /// characters.
+        internal_key: Secret = Secret::default(),
         /// How often each number's profile and status are read again, in seconds.
         refresh_interval_seconds: u64 = 3_600,
+        /// Profiles that one process reads a second at most.
+        refreshes_per_second: u32 = 5,
     }
 }
 

@@ -1,0 +1,17 @@
+//! The schema keeps tenants apart, and what the repositories promise: on a real PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its case must fail"
+)]
+
+mod crossing;
+mod isolation;
+mod number_profiles;
+mod operation;
+mod pair;
+mod rows;
+mod schema;
+mod schema_rules;
+mod transactions;

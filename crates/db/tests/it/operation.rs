@@ -1,0 +1,214 @@
+//! What a tenant can do through the repositories, and with SQL of its own.
+
+use std::pin::Pin;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sb_db::{
+    ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError, HeldTurn,
+    Identity, NewMedia, NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange,
+    PageRequest, SequenceKey, TenantTx, TurnKey,
+};
+use sb_domain::Clock;
+use sb_domain::content::{Artifact, ArtifactKind, MessageContent};
+use sb_events::Origin;
+use sb_ids::{
+    AgentId, ApiKeyId, ContactId, ConversationId, MediaId, MessageId, NumberId, OrganizationId,
+    PhoneNumberId, WabaId,
+};
+use serde_json::json;
+use sqlx::types::Uuid;
+
+/// What one needs to know of a tenant to ask for its things.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) organization: OrganizationId,
+    pub(crate) number: NumberId,
+    pub(crate) phone_number_id: PhoneNumberId,
+    pub(crate) waba: WabaId,
+    pub(crate) agent: AgentId,
+    pub(crate) api_key: ApiKeyId,
+    pub(crate) contact: ContactId,
+    pub(crate) identity: Identity,
+    pub(crate) conversation: ConversationId,
+    pub(crate) message: MessageId,
+    pub(crate) media: MediaId,
+    /// Stands in its texts; nobody else knows it.
+    pub(crate) mark: &'static str,
+}
+
+impl Known {
+    /// The ids that others may have heard of.
+    pub(crate) fn ids(&self) -> [Uuid; 8] {
+        [
+            self.organization.as_uuid(),
+            self.number.as_uuid(),
+            self.agent.as_uuid(),
+            self.api_key.as_uuid(),
+            self.contact.as_uuid(),
+            self.conversation.as_uuid(),
+            self.message.as_uuid(),
+            self.media.as_uuid(),
+        ]
+    }
+}
+
+type Outcome<'a> = Pin<Box<dyn Future<Output = Result<String, DbError>> + 'a>>;
+
+/// An operation of the caller (first) on somebody's things (second).
+type Run = for<'a> fn(&'a mut TenantTx, &'a Known, &'a Known) -> Outcome<'a>;
+
+/// Whether a tenant that does it to its own things has to take it back, so that later steps find them.
+type IsUndone = bool;
+
+pub(crate) fn now() -> DateTime<Utc> {
+    Clock::system().now()
+}
+
+fn first<K>() -> PageRequest<K> {
+    PageRequest {
+        limit: 200,
+        after: None,
+    }
+}
+
+fn outgoing(mine: &Known, conversation: ConversationId) -> NewOutgoing {
+    NewOutgoing {
+        id: MessageId::new(now()),
+        conversation,
+        content: MessageContent::text(format!("{} writes", mine.mark)),
+        agent: None,
+        turn: None,
+        api_key: None,
+        send_at: None,
+        expires_at: None,
+        origin: Origin::default(),
+    }
+}
+
+pub(crate) fn media(mine: &Known, message: MessageId) -> NewMedia {
+    let id = MediaId::new(now());
+    NewMedia {
+        id,
+        message: Some(message),
+        sha256: "00".repeat(32),
+        storage_key: format!("{}/{id}", mine.mark),
+        mime_type: "text/plain".to_owned(),
+        filename: format!("{}.txt", mine.mark),
+        size_bytes: 1,
+    }
+}
+
+fn artifacts(mine: &Known) -> Vec<Artifact> {
+    vec![Artifact {
+        kind: ArtifactKind::Description,
+        text: format!("{} describes", mine.mark),
+    }]
+}
+
+fn held(of: &Known) -> HeldTurn {
+    HeldTurn {
+        key: TurnKey {
+            organization: of.organization,
+            conversation: of.conversation,
+        },
+        epoch: 1,
+    }
+}
+
+/// Makes a row of the table from `|tx, mine, of| expression`.
+macro_rules! operations {
+    ($($name:literal $undone:literal |$tx:ident, $mine:ident, $of:ident| $work:expr;)+) => {
+        /// Every operation a tenant has.
+        pub(crate) const OPERATIONS: &[(&str, IsUndone, Run)] = &[$(
+            ($name, $undone, |$tx, $mine, $of| Box::pin(async move {
+                let _ = ($mine, $of);
+                $work.await.map(|value| format!("{value:?}"))
+            })),
+        )+];
+    };
+}
+
+operations! {
+    "organizations.get" false |tx, mine, of| tx.organizations().get();
+    "organizations.update" false |tx, mine, of| tx.organizations().update(
+        &OrganizationChange { name: Some(mine.mark.to_owned()), default_agent: Some(Some(of.agent)) }, now());
+    "numbers.list" false |tx, mine, of| tx.numbers().list(first());
+    "numbers.find" false |tx, mine, of| tx.numbers().find(of.number);
+    "numbers.find_by_phone_number_id" false |tx, mine, of| tx.numbers().find_by_phone_number_id(&of.phone_number_id);
+    "numbers.update" false |tx, mine, of| tx.numbers().update(
+        of.number, &NumberChange { agent: Some(Some(of.agent)), ..NumberChange::default() }, now());
+    "number_profiles.find_source" false |tx, mine, of| tx.number_profiles().find_source(of.number);
+    "number_profiles.find_account" false |tx, mine, of| tx.number_profiles().find_account(&of.waba);
+    "number_profiles.save" false |tx, mine, of| tx.number_profiles().save(
+        of.number,
+        &NumberProfile { verified_name: Some(mine.mark.to_owned()), ..NumberProfile::default() }, None, now());
+    "number_profiles.hold" false |tx, mine, of| tx.number_profiles().hold(of.number, now());
+    "number_profiles.reject_token" false |tx, mine, of| tx.number_profiles().reject_token(of.number, b"token", now());
+    "number_profiles.mark_subscribed" false |tx, mine, of| tx.number_profiles().mark_subscribed(&of.waba, now());
+    "agents.list" false |tx, mine, of| tx.agents().list(first());
+    "agents.find" false |tx, mine, of| tx.agents().find(of.agent);
+    "agents.update" false |tx, mine, of| tx.agents().update(
+        of.agent, &AgentChange { name: Some(mine.mark.to_owned()), ..AgentChange::default() }, now());
+    "agents.delete" true |tx, mine, of| tx.agents().delete(of.agent);
+    "api_keys.list" false |tx, mine, of| tx.api_keys().list(first());
+    "api_keys.find" false |tx, mine, of| tx.api_keys().find(of.api_key);
+    "api_keys.revoke" false |tx, mine, of| tx.api_keys().revoke(of.api_key, now());
+    "contacts.list" false |tx, mine, of| tx.contacts().list(Some(&of.identity), first());
+    "contacts.find" false |tx, mine, of| tx.contacts().find(of.contact);
+    "contacts.update_name" false |tx, mine, of| tx.contacts().update_name(of.contact, mine.mark, now());
+    "conversations.list" false |tx, mine, of| tx.conversations().list(
+        ConversationFilter { contact: Some(of.contact), ..ConversationFilter::default() }, first::<ActivityKey>());
+    "conversations.find" false |tx, mine, of| tx.conversations().find(of.conversation);
+    "conversations.open" false |tx, mine, of| tx.conversations().open(of.number, &of.identity, now());
+    "conversations.open_own_number" false |tx, mine, of| tx.conversations().open(mine.number, &of.identity, now());
+    "conversations.update" false |tx, mine, of| tx.conversations().update(
+        of.conversation,
+        ConversationChange { agent: Some(Some(of.agent)), archived: Some(true), ..ConversationChange::default() },
+        now());
+    "messages.find" false |tx, mine, of| tx.messages().find(of.message);
+    "messages.list" false |tx, mine, of| tx.messages().list(
+        of.conversation, Order::NewestFirst, first::<SequenceKey>());
+    "queue.send" false |tx, mine, of| tx.queue().send(&outgoing(mine, of.conversation), now());
+    "queue.note" false |tx, mine, of| tx.queue().note(&outgoing(mine, of.conversation), now());
+    "media.insert" false |tx, mine, of| tx.media().insert(&media(mine, of.message), now());
+    "media.find" false |tx, mine, of| tx.media().find(of.media);
+    "annotations.save_done" false |tx, mine, of| tx.annotations().save_done(of.media, &artifacts(mine), now());
+    "annotations.save_failed" false |tx, mine, of| tx.annotations().save_failed(of.media, mine.mark, now());
+    "annotations.attach" false |tx, mine, of| tx.annotations().attach(of.message, &artifacts(mine));
+    "turns.find" false |tx, mine, of| tx.turns().find(of.conversation);
+    "turns.finish" false |tx, mine, of| tx.turns().finish(held(of), 1, now());
+    "turns.drop_turn" false |tx, mine, of| tx.turns().drop_turn(held(of), now());
+    "turns.fail" false |tx, mine, of| tx.turns().fail(held(of), mine.mark, now());
+    "turns.retry" false |tx, mine, of| tx.turns().retry(held(of), mine.mark, now(), now());
+    "turns.release" false |tx, mine, of| tx.turns().release(held(of), now());
+    "agent_contexts.answering" false |tx, mine, of| tx.agent_contexts().answering(of.conversation, now());
+    "agent_contexts.messages" false |tx, mine, of| tx.agent_contexts().messages(of.conversation, 200, now());
+    "agent_contexts.has_outgoing" false |tx, mine, of| tx.agent_contexts().has_outgoing(of.conversation);
+    "idempotency.claim" false |tx, mine, of| tx.idempotency().claim("the same key", b"hash", now());
+    "idempotency.remember" false |tx, mine, of| tx.idempotency().remember(
+        "the same key", b"hash", (200, &json!({ "mark": mine.mark })), (now(), now() + TimeDelta::days(1)));
+    "audit.append" false |tx, mine, of| tx.audit().append(
+        &AuditEntry {
+            actor_kind: "api_key", actor_id: of.api_key.to_string(), action: "numbers.create",
+            target_kind: "number", target_id: of.number.to_string(), detail: json!({}),
+        },
+        now());
+}
+
+/// Statements a tenant might bring in. `T` is a table, `C` its tenant column, `O` the organization they are aimed at,
+/// `V` a conversation of it. Statements that change role or organization are no part of this: whoever can say
+/// them is not held by row security, and the product lets nobody say them.
+pub(crate) const STATEMENTS: &[(&str, IsUndone)] = &[
+    ("SELECT to_jsonb(t)::text FROM T t", false),
+    ("SELECT to_jsonb(t)::text FROM T t WHERE C = 'O'", false),
+    ("SELECT to_jsonb(t)::text FROM T t WHERE C = 'O' FOR UPDATE", false),
+    ("UPDATE T SET C = C WHERE C = 'O' RETURNING to_jsonb(T)::text", false),
+    ("UPDATE T SET C = 'O' RETURNING to_jsonb(T)::text", false),
+    ("DELETE FROM T WHERE C = 'O' RETURNING to_jsonb(T)::text", true),
+    ("WITH gone AS (DELETE FROM T WHERE C = 'O' RETURNING *) SELECT to_jsonb(gone)::text FROM gone", true),
+    ("INSERT INTO T SELECT (jsonb_populate_record(t, '{\"C\": \"O\"}')).* FROM T t RETURNING C::text", true),
+    ("SELECT count(*)::text FROM (SELECT DISTINCT C FROM T) organizations WHERE C = 'O'", false),
+    ("SELECT a.agent_id::text FROM sb_answering_agent('O', 'V', now()) a", false),
+    ("SELECT id::text FROM sb_tenants_with_due_turns() id", false),
+    ("SELECT string_agg(to_jsonb(t)::text, ' ') FROM T t HAVING count(*) > 0", false),
+];

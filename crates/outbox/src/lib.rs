@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod metrics;
+mod relay;
+
+pub use relay::{Relay, RelayError};
