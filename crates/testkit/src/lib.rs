@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot set up its case must fail, and this crate sets up cases"
+)]
+
+mod bus;
+mod database;
+mod ending;
+mod installation;
+mod servers;
+mod tenant;
+mod wait;
+mod webhook;
+
+pub use bus::TestBus;
+pub use database::TestDb;
+pub use installation::Servers;
+pub use servers::TestServers;
+pub use tenant::{TenantSeed, TestTenant};
+pub use wait::{settled, wait_for, wait_until};
+pub use webhook::{SignedPost, WebhookPost, inbound_text, status};
