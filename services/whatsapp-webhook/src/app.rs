@@ -1,0 +1,199 @@
+//! Wiring: settings to connections to handlers.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App as HttpApp, HttpServer, web};
+use anyhow::Context;
+use sb_bus::{BatchOptions, Bus, Runner};
+use sb_cloud_api::signature::SignatureKeys;
+use sb_config::{NatsSettings, Need, Settings, WebhookRole, WebhookSettings};
+use sb_db::Db;
+use sb_domain::Clock;
+use sb_ids::MetaAppId;
+use sb_service::{Health, Lifecycle};
+
+use crate::ingest::IngestHandler;
+use crate::receive::{Budget, Committer, Receiver};
+use crate::routes;
+
+/// What must be set.
+pub const NEEDS: &[Need] = &[
+    Need::DatabaseUrl,
+    Need::NatsUrl,
+    Need::MetaApps,
+    Need::MetaVerifyToken,
+];
+
+/// Connections a worker accepts at once; Meta opens far fewer.
+const MAX_CONNECTIONS: usize = 2_048;
+
+/// The service, connected and bound, not yet running.
+#[derive(Debug)]
+pub struct App {
+    receive: Option<Receiving>,
+    ingest: Option<Ingesting>,
+}
+
+#[derive(Debug)]
+struct Receiving {
+    listener: TcpListener,
+    address: SocketAddr,
+    receiver: Arc<Receiver>,
+    nats: NatsSettings,
+    settings: WebhookSettings,
+    shutdown_seconds: u64,
+}
+
+#[derive(Debug)]
+struct Ingesting {
+    bus: Bus,
+    handler: IngestHandler,
+    options: BatchOptions,
+}
+
+impl App {
+    /// Connects to what the role needs and binds the listener.
+    ///
+    /// # Errors
+    /// When the settings are wrong, a server does not answer, or a migration is pending.
+    pub async fn build(settings: &Settings, health: &Health) -> anyhow::Result<Self> {
+        let bus = Bus::connect(&settings.nats)
+            .await
+            .context("connecting to NATS")?;
+        bus.ensure_streams()
+            .await
+            .context("preparing the streams")?;
+        let checked = bus.clone();
+        health.register("nats", move || {
+            let bus = checked.clone();
+            async move { bus.healthy().await }
+        });
+        let role = settings.webhook.role;
+        let receive = match role {
+            WebhookRole::All | WebhookRole::Receive => Some(Receiving::build(settings)?),
+            WebhookRole::Ingest => None,
+        };
+        let ingest = match role {
+            WebhookRole::All | WebhookRole::Ingest => {
+                Some(Ingesting::build(settings, health, bus).await?)
+            }
+            WebhookRole::Receive => None,
+        };
+        Ok(Self { receive, ingest })
+    }
+
+    /// Where webhooks are accepted; `None` for an ingest-only process.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.receive.as_ref().map(|receive| receive.address)
+    }
+
+    /// Runs until the lifecycle ends.
+    ///
+    /// # Errors
+    /// When a task ends before it should.
+    pub async fn run(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        if let Some(receive) = self.receive {
+            receive.start(&lifecycle)?;
+        }
+        if let Some(ingest) = self.ingest {
+            let runner = Runner::batches(
+                &ingest.bus,
+                sb_events::consumers::ingest(ingest.bus.topology()),
+                ingest.handler,
+                ingest.options,
+            );
+            let stopping = lifecycle.stopping();
+            lifecycle.spawn("ingest", async move { runner.run(stopping).await });
+        }
+        lifecycle.drained().await?;
+        Ok(())
+    }
+}
+
+impl Receiving {
+    fn build(settings: &Settings) -> anyhow::Result<Self> {
+        let apps = settings
+            .meta
+            .apps()
+            .context("reading META_APP_ID and META_APP_SECRET")?;
+        let mut keys = Vec::with_capacity(apps.len());
+        for app in apps {
+            let id = MetaAppId::parse(app.app_id).context("META_APP_ID")?;
+            keys.push((id, app.app_secret));
+        }
+        let receiver = Receiver::new(
+            SignatureKeys::new(keys),
+            settings.meta.verify_token.clone(),
+            &settings.webhook,
+            Clock::system(),
+        );
+        let (listener, address) = sb_service::bind_listener(&settings.webhook.bind)?;
+        Ok(Self {
+            listener,
+            address,
+            receiver,
+            nats: settings.nats.clone(),
+            settings: settings.webhook.clone(),
+            shutdown_seconds: settings.ops.shutdown_deadline_seconds.saturating_sub(5),
+        })
+    }
+
+    fn start(self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+        let receiver = web::Data::from(self.receiver);
+        let workers = self.settings.workers.max(1);
+        let server = HttpServer::new(move || {
+            let (nats, settings) = (self.nats.clone(), self.settings.clone());
+            HttpApp::new()
+                .app_data(receiver.clone())
+                .app_data(web::Data::new(Budget::new(
+                    self.settings.memory_budget_bytes,
+                )))
+                .data_factory(move || {
+                    let (nats, settings) = (nats.clone(), settings.clone());
+                    async move { Committer::start(nats, &settings).await }
+                })
+                .configure(routes::configure)
+        })
+        .workers(workers)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(Duration::from_secs(10))
+        .keep_alive(Duration::from_secs(75))
+        .shutdown_timeout(self.shutdown_seconds)
+        .disable_signals()
+        .listen(self.listener)
+        .context("listening for webhooks")?
+        .run();
+        tracing::info!(http.address = %self.address, "receiving webhooks");
+        lifecycle.serve("webhook-http", server);
+        Ok(())
+    }
+}
+
+impl Ingesting {
+    async fn build(settings: &Settings, health: &Health, bus: Bus) -> anyhow::Result<Self> {
+        let db = Db::connect(&settings.database, bus.topology().clone()).await?;
+        db.check_migrations().await?;
+        let checked = db.clone();
+        health.register("postgres", move || {
+            let db = checked.clone();
+            async move {
+                db.healthy().await?;
+                db.check_migrations().await
+            }
+        });
+        let options = BatchOptions {
+            max_items: settings.webhook.ingest_batch,
+            linger: Duration::from_millis(settings.webhook.ingest_linger_ms),
+            in_flight: 1,
+            ..BatchOptions::default()
+        };
+        let handler = IngestHandler::new(db, bus.publisher(), Clock::system());
+        Ok(Self {
+            bus,
+            handler,
+            options,
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! The webhook through its public edge: signed posts in, rows and events out.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its case must fail"
+)]
+
+mod bad_input;
+mod duplicates;
+mod messages;
+mod posts;
+mod statuses;
+mod world;
