@@ -1,0 +1,9 @@
+//! The consumers of this service.
+
+use sb_events::Topology;
+use sb_events::consumers::{ConsumerSpec, annotations};
+
+/// What this service reads.
+pub fn consumers(topology: &Topology) -> Vec<ConsumerSpec> {
+    vec![annotations(topology)]
+}

@@ -1,0 +1,3 @@
+//! One file per event.
+
+pub(crate) mod annotate;

@@ -1,0 +1,19 @@
+//! Turns files into text.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    sb_service::main(
+        "annotator",
+        annotator::NEEDS,
+        async |settings, health, lifecycle| {
+            annotator::App::build(&settings, &health)
+                .await?
+                .run(lifecycle)
+                .await
+        },
+    )
+}
