@@ -16,6 +16,12 @@ impl Backoff {
         longest: Duration::from_mins(1),
     };
 
+    /// Until something everybody needs is back: short, because everything waits for it.
+    pub(crate) const AWAY: Self = Self {
+        first: Duration::from_millis(200),
+        longest: Duration::from_secs(5),
+    };
+
     /// Between tries of reaching the server.
     pub(crate) const SERVER: Self = Self {
         first: Duration::from_millis(50),

@@ -197,11 +197,13 @@ impl Failed {
 
 /// How long to wait for the next try of all of these.
 pub(crate) fn wait_for(failed: &[Failed], tries: i64) -> Duration {
-    let backoff = Backoff::ITEM.after(tries);
-    let waits = failed
-        .iter()
-        .map(|failure| failure.after.unwrap_or(backoff));
-    waits.max().unwrap_or(backoff)
+    let waits = failed.iter().map(|failure| match failure.kind {
+        FailureKind::Counted | FailureKind::Hopeless => {
+            failure.after.unwrap_or_else(|| Backoff::ITEM.after(tries))
+        }
+        FailureKind::Uncounted => Backoff::AWAY.after(tries),
+    });
+    waits.max().unwrap_or_else(|| Backoff::AWAY.after(tries))
 }
 
 #[derive(Debug, thiserror::Error)]

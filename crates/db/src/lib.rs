@@ -38,7 +38,8 @@ pub use idempotency::{Idempotency, IdempotencyClaim};
 pub use media::{Annotation, Media, MediaFiles, NewMedia};
 pub use messages::{Message, MessageState, Messages};
 pub use number_profiles::{
-    Account, DueProfile, NumberProfile, NumberProfiles, ProfileSource, SavedProfile, SystemNumberProfiles,
+    Account, DueProfile, NumberProfile, NumberProfiles, ProfileSource, SavedProfile,
+    SystemNumberProfiles,
 };
 pub use numbers::{NewNumber, Number, NumberChange, Numbers, SystemNumbers};
 pub use operations::Operations;

@@ -83,12 +83,28 @@ struct StoredProfile {
 impl StoredProfile {
     fn changed_by(&self, profile: &NumberProfile) -> Vec<&'static str> {
         let columns = [
-            ("display_phone_number", &self.display_phone_number, &profile.display_phone_number),
+            (
+                "display_phone_number",
+                &self.display_phone_number,
+                &profile.display_phone_number,
+            ),
             ("verified_name", &self.verified_name, &profile.verified_name),
             ("status", &self.status, &profile.status),
-            ("quality_rating", &self.quality_rating, &profile.quality_rating),
-            ("throughput_level", &self.throughput_level, &profile.throughput_level),
-            ("messaging_limit", &self.messaging_limit, &profile.messaging_limit),
+            (
+                "quality_rating",
+                &self.quality_rating,
+                &profile.quality_rating,
+            ),
+            (
+                "throughput_level",
+                &self.throughput_level,
+                &profile.throughput_level,
+            ),
+            (
+                "messaging_limit",
+                &self.messaging_limit,
+                &profile.messaging_limit,
+            ),
         ];
         columns
             .into_iter()

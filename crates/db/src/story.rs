@@ -72,6 +72,14 @@ fn hop(at: Option<DateTime<Utc>>, what: &str) -> Option<Hop> {
     })
 }
 
+/// Meta's clock counts whole seconds: a status cannot have come before the answer to the send.
+fn after(
+    accepted: Option<DateTime<Utc>>,
+    reported: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    reported.map(|at| accepted.map_or(at, |accepted| at.max(accepted)))
+}
+
 impl Stories<'_> {
     /// Messages with this id or wamid; several tenants can know the same wamid.
     ///
@@ -109,10 +117,10 @@ impl Stories<'_> {
                 hop(Some(row.created_at), "stored"),
                 hop(row.sending_at, "last try to send began"),
                 hop(row.accepted_at, "Meta accepted it"),
-                hop(row.sent_at, "sent to the phone"),
-                hop(row.delivered_at, "delivered"),
-                hop(row.read_at, "read"),
-                hop(row.failed_at, "failed"),
+                hop(after(row.accepted_at, row.sent_at), "sent to the phone"),
+                hop(after(row.accepted_at, row.delivered_at), "delivered"),
+                hop(after(row.accepted_at, row.read_at), "read"),
+                hop(after(row.accepted_at, row.failed_at), "failed"),
             ];
             let mut story = MessageStory {
                 organization: row.organization_id.into(),

@@ -12,3 +12,4 @@ mod pinned;
 mod publish;
 mod support;
 mod tap;
+mod throughput_probe;

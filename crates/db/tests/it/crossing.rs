@@ -105,7 +105,12 @@ impl World {
             let (by, other) = if step.by_second { (1, 0) } else { (0, 1) };
             let told = self.take(step, by, other).await;
             let now_other = self.everything_of(other).await;
-            prop_assert_eq!(&now_other, &has[other], "{:?} changed the other's rows", step);
+            prop_assert_eq!(
+                &now_other,
+                &has[other],
+                "{:?} changed the other's rows",
+                step
+            );
             self.check_silence(step, &told, other, &now_other)?;
             has[by] = self.everything_of(by).await;
         }
@@ -115,7 +120,11 @@ impl World {
     /// Takes one step in a transaction of `by`.
     async fn take(&self, step: &Step, by: usize, other: usize) -> String {
         let mine = &self.tenants[by];
-        let of = if step.to_other { &self.tenants[other] } else { mine };
+        let of = if step.to_other {
+            &self.tenants[other]
+        } else {
+            mine
+        };
         let mut tx = self.db.tenant(mine.organization).await.unwrap();
         let told = match &step.action {
             Action::Operation(index) => {
@@ -180,7 +189,10 @@ impl World {
         has: &[String],
     ) -> Result<(), TestCaseError> {
         let mark = self.tenants[other].mark;
-        prop_assert!(!told.contains(mark), "{step:?} shows the other's words: {told}");
+        prop_assert!(
+            !told.contains(mark),
+            "{step:?} shows the other's words: {told}"
+        );
         let heard_of: BTreeSet<Uuid> = self.tenants.iter().flat_map(Known::ids).collect();
         let secret = ids_in(&has.join(" "));
         for id in ids_in(told) {
@@ -270,7 +282,10 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
         ..media(&known, message)
     };
     tx.media().insert(&file, now()).await.unwrap();
-    tx.contacts().update_name(known.contact, mark, now()).await.unwrap();
+    tx.contacts()
+        .update_name(known.contact, mark, now())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     ask(db, &known, queued.sequence).await;
     known

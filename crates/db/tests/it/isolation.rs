@@ -53,7 +53,11 @@ async fn a_tenant_sees_its_own_row_in_every_table_and_no_other() {
             found.push(format!("{name}: sees rows of {seen:?}"));
         }
         let key = is_row(table, pair.one.row(name));
-        let other = rows(&pair, &format!("SELECT {column}::text FROM {name} WHERE {key}")).await;
+        let other = rows(
+            &pair,
+            &format!("SELECT {column}::text FROM {name} WHERE {key}"),
+        )
+        .await;
         if !other.is_empty() {
             found.push(format!("{name}: finds the other's row by its key"));
         }
@@ -70,7 +74,10 @@ async fn a_tenant_can_neither_change_nor_delete_anothers_row() {
         let name = &table.name;
         let key = is_row(table, pair.one.row(name));
         for (statement, allowed) in [
-            (format!("UPDATE {name} SET {column} = {column} WHERE {key}"), 0),
+            (
+                format!("UPDATE {name} SET {column} = {column} WHERE {key}"),
+                0,
+            ),
             (format!("DELETE FROM {name} WHERE {key}"), 0),
             (format!("UPDATE {name} SET {column} = {column}"), 1),
         ] {
@@ -120,7 +127,10 @@ async fn what_a_tenant_may_write_it_can_write_for_itself() {
     let mut pair = Pair::create().await;
     let tables = pair.tables.clone();
     let mut found = Vec::new();
-    for table in tables.values().filter(|table| table.tenant_column().is_some()) {
+    for table in tables
+        .values()
+        .filter(|table| table.tenant_column().is_some())
+    {
         let statement = pair.two.insert(table);
         let done = attempt(&pair, &statement).await;
         // A second row of the same key is refused for that.
@@ -135,7 +145,11 @@ async fn what_a_tenant_may_write_it_can_write_for_itself() {
 async fn tables_of_the_system_are_closed_to_tenants() {
     let pair = Pair::create().await;
     let mut found = Vec::new();
-    for table in pair.tables.values().filter(|table| table.tenant_column().is_none()) {
+    for table in pair
+        .tables
+        .values()
+        .filter(|table| table.tenant_column().is_none())
+    {
         let name = &table.name;
         for statement in [
             format!("SELECT count(*) FROM {name}"),
@@ -155,15 +169,23 @@ async fn tables_of_the_system_are_closed_to_tenants() {
 async fn the_tenants_role_without_an_organization_sees_and_writes_nothing() {
     let mut pair = Pair::create().await;
     let tables = pair.tables.clone();
-    for table in tables.values().filter(|table| table.tenant_column().is_some()) {
+    for table in tables
+        .values()
+        .filter(|table| table.tenant_column().is_some())
+    {
         let insert = pair.one.insert(table);
         let mut connection = pair.pool.begin_as_tenant().await;
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {}", table.name)))
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap();
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT count(*) FROM {}",
+            table.name
+        )))
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
         assert_eq!(count, 0, "{}", table.name);
-        let refused = sqlx::query(AssertSqlSafe(insert)).execute(&mut *connection).await;
+        let refused = sqlx::query(AssertSqlSafe(insert))
+            .execute(&mut *connection)
+            .await;
         let code = refused.unwrap_err().into_database_error().unwrap();
         assert_eq!(code.code().as_deref(), Some(NOT_ALLOWED), "{}", table.name);
         connection.rollback().await.unwrap();
@@ -177,7 +199,10 @@ trait AsTenant {
 
 impl AsTenant for sqlx::PgPool {
     async fn begin_as_tenant(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
-        #[expect(clippy::disallowed_methods, reason = "a transaction that the product cannot make")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a transaction that the product cannot make"
+        )]
         let begun = self.begin_with("BEGIN; SET LOCAL ROLE sb_tenant").await;
         begun.unwrap()
     }

@@ -17,7 +17,12 @@ async fn claim(db: &Db, at: DateTime<Utc>, limit: u32) -> Vec<DueProfile> {
     claimed
 }
 
-async fn save(db: &Db, due: &DueProfile, profile: &NumberProfile, at: DateTime<Utc>) -> Vec<&'static str> {
+async fn save(
+    db: &Db,
+    due: &DueProfile,
+    profile: &NumberProfile,
+    at: DateTime<Utc>,
+) -> Vec<&'static str> {
     let mut tx = db.tenant(due.organization).await.unwrap();
     let used = due.source.access_token_sealed.as_deref();
     let saved = tx
@@ -44,7 +49,11 @@ async fn replicas_never_claim_the_same_number() {
     let db = three_numbers(&servers).await;
     let now = Clock::system().now();
     let (one, two) = tokio::join!(claim(&db, now, 2), claim(&db, now, 2));
-    let mut numbers: Vec<_> = one.iter().chain(&two).map(|due| due.source.number).collect();
+    let mut numbers: Vec<_> = one
+        .iter()
+        .chain(&two)
+        .map(|due| due.source.number)
+        .collect();
     // One of the two may have come too late for the third.
     numbers.extend(claim(&db, now, 9).await.iter().map(|due| due.source.number));
     assert_eq!(numbers.len(), 3);
@@ -91,7 +100,10 @@ async fn only_what_meta_says_differently_is_a_change() {
         quality_rating: Some("GREEN".to_owned()),
         ..NumberProfile::default()
     };
-    assert_eq!(save(&db, &due, &profile, now).await, ["status", "quality_rating"]);
+    assert_eq!(
+        save(&db, &due, &profile, now).await,
+        ["status", "quality_rating"]
+    );
     assert!(save(&db, &due, &profile, now).await.is_empty());
     let silent = NumberProfile::default();
     assert!(save(&db, &due, &silent, now).await.is_empty());
@@ -111,13 +123,18 @@ async fn failures_are_counted_until_an_attempt_succeeds() {
     for minutes in [1, 2] {
         let until = now + TimeDelta::minutes(minutes);
         let mut tx = db.tenant(due.organization).await.unwrap();
-        tx.number_profiles().hold(due.source.number, until).await.unwrap();
+        tx.number_profiles()
+            .hold(due.source.number, until)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
     let later = now + TimeDelta::minutes(3);
     let failures = async |at| {
         let claimed = claim(&db, at, 9).await;
-        let number = claimed.iter().find(|d| d.source.number == due.source.number);
+        let number = claimed
+            .iter()
+            .find(|d| d.source.number == due.source.number);
         number.map(|due| due.failures)
     };
     assert_eq!(failures(later).await, Some(2));
@@ -134,7 +151,11 @@ async fn a_refused_token_is_good_again_when_meta_answers_to_it_and_a_newer_one_i
     let reject = async |used: &[u8]| {
         let mut tx = db.tenant(due.organization).await.unwrap();
         let number = due.source.number;
-        let rejected = tx.number_profiles().reject_token(number, used, now).await.unwrap();
+        let rejected = tx
+            .number_profiles()
+            .reject_token(number, used, now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         rejected
     };
@@ -149,7 +170,11 @@ async fn a_refused_token_is_good_again_when_meta_answers_to_it_and_a_newer_one_i
         },
         ..due.clone()
     };
-    assert!(save(&db, &other, &NumberProfile::default(), now).await.is_empty());
+    assert!(
+        save(&db, &other, &NumberProfile::default(), now)
+            .await
+            .is_empty()
+    );
     let changed = save(&db, &due, &NumberProfile::default(), now).await;
     assert_eq!(changed, ["token_rejected_at"]);
 }

@@ -4,9 +4,9 @@ use std::pin::Pin;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{
-    ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError, HeldTurn,
-    Identity, NewMedia, NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange,
-    PageRequest, SequenceKey, TenantTx, TurnKey,
+    ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError,
+    HeldTurn, Identity, NewMedia, NewOutgoing, NumberChange, NumberProfile, Order,
+    OrganizationChange, PageRequest, SequenceKey, TenantTx, TurnKey,
 };
 use sb_domain::Clock;
 use sb_domain::content::{Artifact, ArtifactKind, MessageContent};
@@ -52,7 +52,7 @@ impl Known {
     }
 }
 
-type Outcome<'a> = Pin<Box<dyn Future<Output = Result<String, DbError>> + 'a>>;
+type Outcome<'a> = Pin<Box<dyn Future<Output = Result<String, DbError>> + Send + 'a>>;
 
 /// An operation of the caller (first) on somebody's things (second).
 type Run = for<'a> fn(&'a mut TenantTx, &'a Known, &'a Known) -> Outcome<'a>;
@@ -201,14 +201,38 @@ operations! {
 pub(crate) const STATEMENTS: &[(&str, IsUndone)] = &[
     ("SELECT to_jsonb(t)::text FROM T t", false),
     ("SELECT to_jsonb(t)::text FROM T t WHERE C = 'O'", false),
-    ("SELECT to_jsonb(t)::text FROM T t WHERE C = 'O' FOR UPDATE", false),
-    ("UPDATE T SET C = C WHERE C = 'O' RETURNING to_jsonb(T)::text", false),
+    (
+        "SELECT to_jsonb(t)::text FROM T t WHERE C = 'O' FOR UPDATE",
+        false,
+    ),
+    (
+        "UPDATE T SET C = C WHERE C = 'O' RETURNING to_jsonb(T)::text",
+        false,
+    ),
     ("UPDATE T SET C = 'O' RETURNING to_jsonb(T)::text", false),
-    ("DELETE FROM T WHERE C = 'O' RETURNING to_jsonb(T)::text", true),
-    ("WITH gone AS (DELETE FROM T WHERE C = 'O' RETURNING *) SELECT to_jsonb(gone)::text FROM gone", true),
-    ("INSERT INTO T SELECT (jsonb_populate_record(t, '{\"C\": \"O\"}')).* FROM T t RETURNING C::text", true),
-    ("SELECT count(*)::text FROM (SELECT DISTINCT C FROM T) organizations WHERE C = 'O'", false),
-    ("SELECT a.agent_id::text FROM sb_answering_agent('O', 'V', now()) a", false),
+    (
+        "DELETE FROM T WHERE C = 'O' RETURNING to_jsonb(T)::text",
+        true,
+    ),
+    (
+        "WITH gone AS (DELETE FROM T WHERE C = 'O' RETURNING *) SELECT to_jsonb(gone)::text FROM gone",
+        true,
+    ),
+    (
+        "INSERT INTO T SELECT (jsonb_populate_record(t, '{\"C\": \"O\"}')).* FROM T t RETURNING C::text",
+        true,
+    ),
+    (
+        "SELECT count(*)::text FROM (SELECT DISTINCT C FROM T) organizations WHERE C = 'O'",
+        false,
+    ),
+    (
+        "SELECT a.agent_id::text FROM sb_answering_agent('O', 'V', now()) a",
+        false,
+    ),
     ("SELECT id::text FROM sb_tenants_with_due_turns() id", false),
-    ("SELECT string_agg(to_jsonb(t)::text, ' ') FROM T t HAVING count(*) > 0", false),
+    (
+        "SELECT string_agg(to_jsonb(t)::text, ' ') FROM T t HAVING count(*) > 0",
+        false,
+    ),
 ];

@@ -35,7 +35,9 @@ pub(crate) fn literal(value: &Value) -> String {
         Value::String(text) => format!("'{}'", text.replace('\'', "''")),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) if items.is_empty() => "'{}'".to_owned(),
-        Value::Array(_) | Value::Object(_) => format!("'{}'", value.to_string().replace('\'', "''")),
+        Value::Array(_) | Value::Object(_) => {
+            format!("'{}'", value.to_string().replace('\'', "''"))
+        }
     }
 }
 
@@ -59,7 +61,11 @@ impl TenantRows {
     ) -> Self {
         let mut rows = BTreeMap::new();
         for table in tables.values() {
-            let column = if table.names_organization() { Some("organization_id") } else { table.tenant_column() };
+            let column = if table.names_organization() {
+                Some("organization_id")
+            } else {
+                table.tenant_column()
+            };
             let Some(column) = column else { continue };
             let select = format!(
                 "SELECT to_jsonb(t) FROM {} t WHERE {column} = '{organization}' LIMIT 1",
@@ -83,7 +89,9 @@ impl TenantRows {
 
     /// The row in a table.
     pub(crate) fn row(&self, table: &str) -> &Row {
-        self.rows.get(table).unwrap_or_else(|| panic!("no row in {table}"))
+        self.rows
+            .get(table)
+            .unwrap_or_else(|| panic!("no row in {table}"))
     }
 
     /// Makes a row in every table, those first that others refer to. The pool's login is above row security.
@@ -105,7 +113,10 @@ impl TenantRows {
                 let row = row.as_object().unwrap().clone();
                 self.rows.insert(table.name.clone(), row);
             }
-            assert!(self.rows.len() > before, "tables refer to each other in a circle");
+            assert!(
+                self.rows.len() > before,
+                "tables refer to each other in a circle"
+            );
         }
     }
 
@@ -153,7 +164,10 @@ impl TenantRows {
             "bigint" | "integer" | "smallint" => self.made.to_string(),
             "boolean" => "true".to_owned(),
             kind if kind.ends_with("[]") => "'{}'".to_owned(),
-            kind => panic!("{}.{} has a type that is new here: {kind}", table.name, column.name),
+            kind => panic!(
+                "{}.{} has a type that is new here: {kind}",
+                table.name, column.name
+            ),
         }
     }
 }
@@ -171,6 +185,9 @@ fn required(table: &Table) -> impl Iterator<Item = &crate::schema::ForeignKey> {
 /// The first word that a check allows in a column, where it lists them.
 fn allowed_word(table: &Table, column: &Column) -> Option<String> {
     let start = format!("(({} = ANY (ARRAY['", column.name);
-    let check = table.checks.iter().find_map(|check| check.split(&start).nth(1))?;
+    let check = table
+        .checks
+        .iter()
+        .find_map(|check| check.split(&start).nth(1))?;
     check.split('\'').next().map(str::to_owned)
 }

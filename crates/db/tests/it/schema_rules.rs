@@ -25,7 +25,10 @@ async fn every_table_has_forced_row_security_for_the_right_roles() {
     let mut found = Vec::new();
     for table in tables(&pool).await.into_values() {
         if !table.is_secured || !table.is_forced {
-            found.push(format!("{}: row security is not enabled and forced", table.name));
+            found.push(format!(
+                "{}: row security is not enabled and forced",
+                table.name
+            ));
         }
         let expected = match table.tenant_column() {
             Some(_) => vec!["system", "tenant"],
@@ -186,11 +189,16 @@ async fn keys_and_references_of_tenant_tables_include_the_tenant() {
         for key in &table.foreign_keys {
             // References are checked above row security: they must not reach another tenant's row.
             let target = all[&key.table].tenant_column();
-            let crosses = key.columns.iter().zip(&key.targets).all(|(from, to)| {
-                !(from == column && Some(to.as_str()) == target)
-            });
+            let crosses = key
+                .columns
+                .iter()
+                .zip(&key.targets)
+                .all(|(from, to)| !(from == column && Some(to.as_str()) == target));
             if target.is_some() && crosses {
-                found.push(format!("{}.{} {:?} -> {}", table.name, key.name, key.columns, key.table));
+                found.push(format!(
+                    "{}.{} {:?} -> {}",
+                    table.name, key.name, key.columns, key.table
+                ));
             }
         }
     }
@@ -202,7 +210,10 @@ async fn only_reviewed_tables_are_out_of_the_tenants_reach() {
     let db = TestDb::create().await;
     let all = tables(&pool(&db).await).await;
     for name in SYSTEM_TABLES {
-        assert!(all.contains_key(*name), "{name} is listed and does not exist");
+        assert!(
+            all.contains_key(*name),
+            "{name} is listed and does not exist"
+        );
     }
     let without: Vec<&str> = all
         .values()

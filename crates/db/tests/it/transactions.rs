@@ -53,18 +53,35 @@ async fn role_and_organization_are_gone_after_every_end_of_a_transaction() {
     let test = TestDb::create().await;
     let db = single(&test).await;
     assert_clean(&db, "nothing").await;
-    db.tenant(organization()).await.unwrap().commit().await.unwrap();
+    db.tenant(organization())
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_clean(&db, "a commit").await;
-    db.tenant(organization()).await.unwrap().rollback().await.unwrap();
+    db.tenant(organization())
+        .await
+        .unwrap()
+        .rollback()
+        .await
+        .unwrap();
     assert_clean(&db, "a rollback").await;
     drop(db.tenant(organization()).await.unwrap());
     assert_clean(&db, "a drop").await;
     let mut tx = db.tenant(organization()).await.unwrap();
-    let failed = sqlx::query("SELECT 1 / 0").execute(tx.connection_for_tests()).await;
+    let failed = sqlx::query("SELECT 1 / 0")
+        .execute(tx.connection_for_tests())
+        .await;
     assert!(failed.is_err());
     drop(tx);
     assert_clean(&db, "an error").await;
-    db.system(SystemReason::Operations).await.unwrap().commit().await.unwrap();
+    db.system(SystemReason::Operations)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_clean(&db, "a commit of the system").await;
     db.close().await;
 }
@@ -143,16 +160,27 @@ async fn a_database_without_the_latest_migrations_is_refused() {
     let test = TestDb::create().await;
     let db = test.open(Topology::default()).await;
     let pool = PgPool::connect(test.url()).await.unwrap();
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+    sqlx::query(
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let refused = db.check_migrations().await.unwrap_err();
+    assert!(
+        matches!(refused, DbError::PendingMigrations { count: 1 }),
+        "{refused:?}"
+    );
+    sqlx::query("DROP TABLE _sqlx_migrations")
         .execute(&pool)
         .await
         .unwrap();
     let refused = db.check_migrations().await.unwrap_err();
-    assert!(matches!(refused, DbError::PendingMigrations { count: 1 }), "{refused:?}");
-    sqlx::query("DROP TABLE _sqlx_migrations").execute(&pool).await.unwrap();
-    let refused = db.check_migrations().await.unwrap_err();
     let all = MIGRATOR.iter().count();
-    assert!(matches!(refused, DbError::PendingMigrations { count } if count == all), "{refused:?}");
+    assert!(
+        matches!(refused, DbError::PendingMigrations { count } if count == all),
+        "{refused:?}"
+    );
     assert!(refused.to_string().contains("switchboard migrate"));
     db.close().await;
 }
@@ -163,16 +191,25 @@ async fn an_empty_database_is_refused_and_two_migrations_at_once_do_no_harm() {
     let name = format!("{}_empty", test.url().rsplit('/').next().unwrap());
     let mut admin = PgConnection::connect(test.url()).await.unwrap();
     let run = async |admin: &mut PgConnection, statement: String| {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(admin)
+            .await
+            .unwrap();
     };
     run(&mut admin, format!("CREATE DATABASE {name}")).await;
     let settings = sb_config::DatabaseSettings {
-        url: test.url().replace(test.url().rsplit('/').next().unwrap(), &name).into(),
+        url: test
+            .url()
+            .replace(test.url().rsplit('/').next().unwrap(), &name)
+            .into(),
         ..test.settings()
     };
     let db = Db::connect(&settings, Topology::default()).await.unwrap();
     let refused = db.check_migrations().await.unwrap_err();
-    assert!(matches!(refused, DbError::PendingMigrations { .. }), "{refused:?}");
+    assert!(
+        matches!(refused, DbError::PendingMigrations { .. }),
+        "{refused:?}"
+    );
     let (one, two) = tokio::join!(db.migrate(), db.migrate());
     one.unwrap();
     two.unwrap();

@@ -1,5 +1,6 @@
 //! Persons and their conversations: from the cache, from the tables, or made now.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -145,7 +146,10 @@ async fn contacts(
     let mut contacts = HashMap::new();
     let mut claims = Vec::new();
     let mut proposed = HashSet::new();
-    for ((_, person), _) in unknown {
+    // Who shows both ids comes first: whoever shows one of them in the same batch is the same person.
+    let mut persons: Vec<&Person> = unknown.iter().map(|((_, person), _)| person).collect();
+    persons.sort_by_key(|person| std::cmp::Reverse(person.identities().count()));
+    for person in persons {
         if contacts.contains_key(person) {
             continue;
         }
@@ -154,12 +158,12 @@ async fn contacts(
             proposed.insert(contact);
             contact
         });
-        claims.extend(
-            person
-                .identities()
-                .filter(|i| !known.contains_key(i))
-                .map(|i| (i, contact)),
-        );
+        for identity in person.identities() {
+            if let Entry::Vacant(unclaimed) = known.entry(identity.clone()) {
+                unclaimed.insert(contact);
+                claims.push((identity, contact));
+            }
+        }
         contacts.insert(person.clone(), contact);
     }
     let won: HashSet<ContactId> = ingest
