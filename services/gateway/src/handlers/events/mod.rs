@@ -1,0 +1,3 @@
+//! Everything that happens, as it happens.
+
+pub(crate) mod stream;
