@@ -1,0 +1,5 @@
+//! What commands do.
+
+mod commands;
+
+pub(crate) use commands::CommandHandler;
