@@ -1,0 +1,3 @@
+//! What happens with events.
+
+pub(crate) mod message_received;

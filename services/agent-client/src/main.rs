@@ -1,0 +1,17 @@
+//! The binary of `agent-client`.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    sb_service::main(
+        "agent-client",
+        agent_client::NEEDS,
+        async |settings, health, lifecycle| {
+            let app = agent_client::App::build(&settings, &health).await?;
+            app.run(lifecycle).await
+        },
+    )
+}
