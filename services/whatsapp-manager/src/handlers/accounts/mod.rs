@@ -1,0 +1,4 @@
+//! WhatsApp Business Accounts.
+
+pub(crate) mod phone_numbers;
+pub(crate) mod subscribe;
