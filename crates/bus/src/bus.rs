@@ -79,6 +79,11 @@ impl Bus {
         })
     }
 
+    /// The largest message the server takes, in bytes.
+    pub fn max_payload(&self) -> usize {
+        self.client().max_payload()
+    }
+
     /// The names of this installation.
     pub fn topology(&self) -> &Topology {
         &self.inner.topology

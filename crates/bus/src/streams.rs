@@ -105,7 +105,12 @@ fn config(stream: Stream, topology: &Topology, settings: &NatsSettings) -> Confi
         // A work queue deletes on every ack, and each deletion is an fsync.
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
-        discard: DiscardPolicy::Old,
+        // A full UPDATES refuses new posts, which Meta keeps, rather than dropping posts already answered 200.
+        discard: if stream == Stream::Updates {
+            DiscardPolicy::New
+        } else {
+            DiscardPolicy::Old
+        },
         num_replicas: settings.replicas,
         max_age: Duration::from_secs(hours.saturating_mul(3_600)),
         max_bytes: settings.stream_max_bytes,

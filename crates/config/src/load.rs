@@ -27,7 +27,10 @@ impl Sources {
     /// The environment of this process, and `config/base.yaml` where that exists.
     ///
     /// This is the only place in the workspace that reads the environment.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn from_process() -> Self {
         let base = Path::new(BASE_FILE);
         Self {
@@ -268,7 +271,6 @@ mod tests {
         let settings = load(&[]).unwrap();
         assert_eq!(settings.database.max_connections, 16);
         assert_eq!(settings.nats.stream_max_bytes, -1);
-        assert!(settings.database.synchronous_commit);
     }
 
     #[test]
@@ -287,7 +289,7 @@ mod tests {
     fn text_becomes_the_type_of_the_field_and_leading_zeros_survive() {
         let settings = load(&[
             ("SWITCHBOARD__DATABASE__MAX_CONNECTIONS", "32"),
-            ("SWITCHBOARD__DATABASE__SYNCHRONOUS_COMMIT", "false"),
+            ("SWITCHBOARD__AGENT__READ_RECEIPTS", "false"),
             ("SWITCHBOARD__NATS__STREAM_MAX_BYTES", "-1"),
             ("SWITCHBOARD__TELEMETRY__SAMPLE_RATIO", "0.25"),
             ("SWITCHBOARD__TELEMETRY__LOG_FORMAT", "json"),
@@ -297,7 +299,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.database.max_connections, 32);
-        assert!(!settings.database.synchronous_commit);
+        assert!(!settings.agent.read_receipts);
         assert!((settings.telemetry.sample_ratio - 0.25).abs() < f64::EPSILON);
         assert_eq!(settings.telemetry.log_format, crate::LogFormat::Json);
         assert_eq!(settings.simulator.phone_number_id, "00123");

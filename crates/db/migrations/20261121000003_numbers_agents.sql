@@ -28,6 +28,8 @@ CREATE TABLE wabas (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, waba_id)
 );
+-- Updates of an account name no number: it belongs to one tenant, or one could read another's.
+CREATE UNIQUE INDEX wabas_owner ON wabas (waba_id);
 SELECT sb_secure_tenant_table('wabas');
 
 CREATE TABLE numbers (

@@ -2,6 +2,14 @@
 
 use uuid::Uuid;
 
+/// Classes of SQLSTATE that say nothing against the statement itself.
+///
+/// # Source
+/// PostgreSQL 15, Appendix A "PostgreSQL Error Codes".
+const TRANSIENT_CLASSES: [&str; 11] = [
+    "08", "25", "26", "28", "3D", "40", "53", "55", "57", "58", "XX",
+];
+
 /// A failed database operation.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -92,10 +100,12 @@ impl DbError {
             | Self::Event(_) => return false,
         };
         match source.as_database_error() {
-            // 40: serialization and deadlock, 53: resources, 57: shutdown and cancel, 08: connection,
-            // 55: lock not available.
+            // Everything but what lies in the statement or its data: a failing-over server answers with any
+            // of these, and the same statement succeeds later. 08: connection, 25: read-only or aborted
+            // transaction, 26: prepared statement gone, 28: authentication, 3D: database, 40: serialization
+            // and deadlock, 53: resources, 55: object in use, 57: shutdown and cancel, 58: system, XX: internal.
             Some(e) => e.code().is_some_and(|code| {
-                ["40", "53", "57", "08", "55"]
+                TRANSIENT_CLASSES
                     .iter()
                     .any(|class| code.starts_with(class))
             }),
@@ -108,6 +118,30 @@ impl DbError {
                     | sqlx::Error::Tls(_)
                     | sqlx::Error::Protocol(_)
             ),
+        }
+    }
+
+    /// The data of the statement is at fault: the same statement fails again, others succeed. Everything else
+    /// speaks of the schema, the rights or the server, and must never be held against a single update.
+    pub fn is_about_the_data(&self) -> bool {
+        match self {
+            Self::Conflict { .. }
+            | Self::Dangling { .. }
+            | Self::Event(_)
+            | Self::Inconsistent { .. } => true,
+            // 22: data exception, 23: integrity, 54: a limit of the program, such as an index entry's size.
+            Self::Query { source, .. } => match source.as_database_error() {
+                Some(e) => e.code().is_some_and(|code| {
+                    ["22", "23", "54"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
+                }),
+                None => matches!(source, sqlx::Error::Encode(_)),
+            },
+            Self::Connect(_)
+            | Self::Missing { .. }
+            | Self::PendingMigrations { .. }
+            | Self::Migrate(_) => false,
         }
     }
 }

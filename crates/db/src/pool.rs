@@ -27,11 +27,6 @@ impl Db {
     /// # Errors
     /// [`DbError::Connect`] when the URL is wrong or the server does not answer.
     pub async fn connect(settings: &DatabaseSettings, topology: Topology) -> Result<Self, DbError> {
-        let commit = if settings.synchronous_commit {
-            "on"
-        } else {
-            "off"
-        };
         let options = PgConnectOptions::from_str(settings.url.as_str())
             .map_err(DbError::Connect)?
             .application_name("switchboard")
@@ -42,7 +37,8 @@ impl Db {
                     "statement_timeout",
                     settings.statement_timeout_ms.to_string().as_str(),
                 ),
-                ("synchronous_commit", commit),
+                // A claim that is not on disk when its request leaves could be made again.
+                ("synchronous_commit", "on"),
                 ("idle_in_transaction_session_timeout", "60000"),
             ]);
         let pool = PgPoolOptions::new()

@@ -4,7 +4,10 @@ pub mod catalogue;
 pub mod consumers;
 mod event;
 mod meta;
-#[expect(missing_docs, reason = "generated: the documentation is in the .proto files")]
+#[expect(
+    missing_docs,
+    reason = "generated: the documentation is in the .proto files"
+)]
 pub mod proto;
 pub mod public;
 pub mod streams;

@@ -1,6 +1,9 @@
 //! The contract holds together: catalogue, protobuf names and tolerance of newer writers.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its case must fail")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its case must fail"
+)]
 
 use std::collections::BTreeSet;
 

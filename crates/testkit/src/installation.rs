@@ -8,6 +8,7 @@ use sb_config::{
 use sb_db::Db;
 use tempfile::TempDir;
 
+use crate::servers::private_dir;
 use crate::{TestBus, TestDb};
 
 /// A port nobody else has.
@@ -29,7 +30,7 @@ impl Servers {
         Self {
             db: TestDb::create().await,
             bus: TestBus::create().await,
-            media: tempfile::tempdir().unwrap(),
+            media: private_dir(),
             vault_key: sb_vault::generate_key_setting("test").unwrap(),
         }
     }

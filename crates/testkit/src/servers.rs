@@ -53,11 +53,7 @@ impl TestServers {
     }
 
     async fn start_missing(&mut self) {
-        std::fs::create_dir_all(PRIVATE).unwrap();
-        let dir = tempfile::Builder::new()
-            .prefix("test-")
-            .tempdir_in(PRIVATE)
-            .unwrap();
+        let dir = private_dir();
         if self.database_url.is_empty() {
             let postgres = start_postgres(&dir.path().join("postgres")).await;
             self.database_url = postgres.url("postgres");
@@ -101,6 +97,15 @@ impl TestServers {
     pub(crate) const fn owns_nats(&self) -> bool {
         self.own_nats.is_some()
     }
+}
+
+/// A folder of one test inside the repository.
+pub(crate) fn private_dir() -> TempDir {
+    std::fs::create_dir_all(PRIVATE).unwrap();
+    tempfile::Builder::new()
+        .prefix("test-")
+        .tempdir_in(PRIVATE)
+        .unwrap()
 }
 
 async fn start_postgres(dir: &Path) -> PostgresServer {

@@ -29,8 +29,8 @@ pub const NEEDS: &[Need] = &[
     Need::ApiKeyPepper,
 ];
 
-/// How long requests in flight get at the end, in seconds; below the process's own deadline.
-const SHUTDOWN_SECONDS: u64 = 20;
+/// By how much requests in flight must be done before the process's own deadline, in seconds.
+const SHUTDOWN_MARGIN_SECONDS: u64 = 3;
 
 /// The gateway, connected and listening, but not serving yet.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub struct App {
     authenticator: Authenticator,
     relay: Relay,
     workers: usize,
+    shutdown_seconds: u64,
     body_limit: BodyLimit,
 }
 
@@ -80,6 +81,10 @@ impl App {
             authenticator,
             relay,
             workers: settings.gateway.workers,
+            shutdown_seconds: settings
+                .ops
+                .shutdown_deadline_seconds
+                .saturating_sub(SHUTDOWN_MARGIN_SECONDS),
             body_limit: BodyLimit(settings.gateway.body_limit_bytes),
         })
     }
@@ -114,7 +119,7 @@ impl App {
             .disable_signals()
             // Otherwise an event stream whose reader has gone is noticed at the next heartbeat only.
             .h1_allow_half_closed(false)
-            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .shutdown_timeout(self.shutdown_seconds)
             .listen(self.listener)
             .context("listening")?
             .run();

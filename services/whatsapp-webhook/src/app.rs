@@ -29,6 +29,9 @@ pub const NEEDS: &[Need] = &[
 /// Connections a worker accepts at once; Meta opens far fewer.
 const MAX_CONNECTIONS: usize = 2_048;
 
+/// What an envelope adds to the largest post.
+const ENVELOPE_OVERHEAD: usize = 64 * 1024;
+
 /// The service, connected and bound, not yet running.
 #[derive(Debug)]
 pub struct App {
@@ -70,6 +73,12 @@ impl App {
             let bus = checked.clone();
             async move { bus.healthy().await }
         });
+        let needed = settings.webhook.max_body_bytes + ENVELOPE_OVERHEAD;
+        anyhow::ensure!(
+            bus.max_payload() >= needed,
+            "nats-server takes messages of {} bytes, Meta's posts need {needed}: raise its max_payload",
+            bus.max_payload()
+        );
         let role = settings.webhook.role;
         let receive = match role {
             WebhookRole::All | WebhookRole::Receive => Some(Receiving::build(settings)?),

@@ -12,4 +12,3 @@ mod pinned;
 mod publish;
 mod support;
 mod tap;
-mod throughput_probe;

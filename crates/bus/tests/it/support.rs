@@ -36,7 +36,7 @@ impl Rig {
     }
 
     pub(crate) async fn with(options: NatsOptions) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let server = NatsServer::start(Path::new(dir.path()), options)
             .await
             .unwrap();

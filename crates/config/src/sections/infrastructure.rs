@@ -14,9 +14,6 @@ section! {
         acquire_timeout_ms: u64 = 5_000,
         /// The server cancels a statement that runs longer than this, in milliseconds.
         statement_timeout_ms: u64 = 30_000,
-        /// Whether a commit waits until it is on disk. Off loses the last commits when PostgreSQL
-        /// itself crashes; only for measurements.
-        synchronous_commit: bool = true,
     }
 }
 

@@ -156,7 +156,7 @@ async fn several_relays_publish_everything_once_and_in_order() {
 
 #[tokio::test]
 async fn events_outlast_a_killed_bus() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut server = NatsServer::start(dir.path(), NatsOptions::default())
         .await
         .unwrap();

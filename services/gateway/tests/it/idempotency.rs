@@ -1,5 +1,6 @@
 //! The same request with the same key is done once.
 
+use sb_db::SystemReason;
 use sb_domain::Clock;
 use sb_egress::Method;
 use serde_json::{Value, json};
@@ -120,4 +121,11 @@ async fn a_key_is_forgotten_after_its_time_and_belongs_to_its_tenant() {
     let fresh = send(&world, "order-17", &template("ready")).await;
     assert!(!is_replay(&fresh));
     assert_eq!(world.count("messages").await, 3);
+    let mut tx = world.db.system(SystemReason::Housekeeping).await.unwrap();
+    let removed = tx
+        .delete_expired_idempotency(Clock::system().now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(removed, 1, "the other tenant's; ours was renewed");
 }

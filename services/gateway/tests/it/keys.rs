@@ -5,6 +5,7 @@ use sb_client::{CreateApiKey, PageOptions};
 use sb_domain::Clock;
 use sb_domain::access::{Role, Scope};
 use sb_egress::Method;
+use sb_http::{Authenticator, KeyHasher};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -77,6 +78,46 @@ async fn nobody_makes_or_revokes_a_key_mightier_than_their_own() {
     let (owner, _) = world.key(KeySeed::default()).await;
     let error = admin.revoke_api_key(owner).await.unwrap_err();
     assert_eq!(error.code(), Some("api_key.exceeds_own_rights"));
+}
+
+#[tokio::test]
+async fn what_stays_open_learns_that_its_key_has_ended() {
+    let world = World::start().await;
+    let gateway = &world.settings.gateway;
+    let authenticator = Authenticator::new(
+        world.db.clone(),
+        Clock::system(),
+        KeyHasher::new(&gateway.api_key_pepper),
+        &gateway.operator_key,
+    )
+    .unwrap();
+    let organization = world.tenant.organization;
+    let (key, _) = world.key(KeySeed::default()).await;
+    assert!(
+        authenticator
+            .is_still_good(organization, key)
+            .await
+            .unwrap()
+    );
+    world.client().revoke_api_key(key).await.unwrap();
+    assert!(
+        !authenticator
+            .is_still_good(organization, key)
+            .await
+            .unwrap()
+    );
+    let (key, _) = world.key(KeySeed::default()).await;
+    world
+        .operator()
+        .suspend_organization(organization, true)
+        .await
+        .unwrap();
+    assert!(
+        !authenticator
+            .is_still_good(organization, key)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]

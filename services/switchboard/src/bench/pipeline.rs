@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use sb_db::{Db, SystemReason};
+use sb_egress::Method;
 use sb_ids::OrganizationId;
 use serde_json::json;
 
@@ -98,13 +99,15 @@ async fn prepare_simulator(
     })?;
     for number in &stage.account.phone_number_ids {
         let body = json!({
-            "phone_number_id": number,
             "waba_id": stage.account.waba_id,
             "display_phone_number": number,
-            "throughput": 1000,
+            "throughput_mps": 1000,
         });
         let answer = egress
-            .post(format!("http://{simulator}/_sim/numbers"))
+            .request(
+                Method::PUT,
+                format!("http://{simulator}/_sim/numbers/{number}"),
+            )
             .json(&body)
             .trusted()
             .send("bench.simulator.number")

@@ -14,6 +14,8 @@ use super::gate::{Stop, is_expired};
 #[cfg(test)]
 mod tests;
 
+/// Tries a message gets however long it has waited before: for its pace, or for a new token.
+const RETRIED_AT_LEAST: i32 = 8;
 /// How long a message that could not go is tried again. Longer than an outage, and as long as the customer
 /// service window that most messages depend on.
 const RETRIED_FOR: TimeDelta = TimeDelta::hours(24);
@@ -172,7 +174,7 @@ fn after(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
 fn again(message: &ClaimedMessage, at: DateTime<Utc>, failure: Failure) -> Verdict {
     if is_expired(message.expires_at, at) {
         expired(failure)
-    } else if at > message.due_since + RETRIED_FOR {
+    } else if message.attempt > RETRIED_AT_LEAST && at > message.due_since + RETRIED_FOR {
         Verdict::Failed(failure)
     } else {
         Verdict::Again {

@@ -116,7 +116,7 @@ async fn take(
         app_id: app.as_str().to_owned(),
         body: body.bytes.clone(),
     };
-    committer.commit(post).await?;
+    committer.commit(post, body.room).await?;
     Ok(())
 }
 

@@ -4,10 +4,21 @@ use sb_db::DbError;
 use sb_db::ingest::{AppliedStatus, NewIncoming};
 use sb_events::proto::message::v1::{MessageReceived, MessageRef, MessageStatusChanged};
 use sb_events::{Addressed, Origin, Topology, meta, micros};
-use sb_ids::{EventId, MessageId};
+use sb_ids::{ConversationId, EventId, MessageId};
 
 use super::plan::Reported;
 use super::store::Addressee;
+
+/// Larger content stays in the row: an event that no server takes would hold up every other one.
+const CONTENT_MAX: usize = 256 * 1024;
+
+fn bounded(json: &str) -> String {
+    if json.len() > CONTENT_MAX {
+        String::new()
+    } else {
+        json.to_owned()
+    }
+}
 
 /// Builds events; the same row and fact always give the same event id.
 #[derive(Debug)]
@@ -21,8 +32,7 @@ impl Announcer {
     pub(crate) fn received(
         &self,
         row: &NewIncoming,
-        id: MessageId,
-        sequence: i64,
+        (id, conversation, sequence): (MessageId, ConversationId, i64),
     ) -> Result<Addressed, DbError> {
         let event = MessageReceived {
             meta: Some(meta(
@@ -33,14 +43,14 @@ impl Announcer {
             )),
             message: Some(MessageRef {
                 message_id: id.to_string(),
-                conversation_id: row.conversation.to_string(),
+                conversation_id: conversation.to_string(),
                 contact_id: row.contact.to_string(),
                 number_id: row.number.to_string(),
                 sequence,
                 wamid: row.wamid.clone(),
             }),
             content_type: row.content_type.to_owned(),
-            content_json: row.content_json.clone(),
+            content_json: bounded(&row.content_json),
             sent_at_us: micros(row.message_at),
         };
         Addressed::new(&self.0, &event).map_err(DbError::Event)
@@ -70,7 +80,7 @@ impl Announcer {
             }),
             status: update.status.clone(),
             status_at_us: micros(update.at),
-            status_json: update.raw_json.clone(),
+            status_json: bounded(&update.raw_json),
         };
         Addressed::new(&self.0, &event).map_err(DbError::Event)
     }

@@ -1,6 +1,7 @@
 //! Reading posts into units of work. No IO: what cannot be read becomes a unit too.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -68,6 +69,8 @@ pub(crate) struct Incoming {
     pub(crate) at: DateTime<Utc>,
     pub(crate) content_type: &'static str,
     pub(crate) content_json: String,
+    /// The message as Meta sent it, for quarantine.
+    pub(crate) raw_json: String,
 }
 
 /// A status of a message of ours.
@@ -91,9 +94,37 @@ pub(crate) struct Reported {
 pub(crate) fn read(batch: &[DeliveredItem]) -> Vec<Unit> {
     let mut units = Vec::with_capacity(batch.len());
     for item in batch {
-        read_item(item, &mut units);
+        let before = units.len();
+        let read = catch_unwind(AssertUnwindSafe(|| read_item(item, &mut units)));
+        if read.is_err() {
+            // A bug of ours in one post must not hold up the others; the post stays in `UPDATES`.
+            units.truncate(before);
+            tracing::error!(
+                stream.sequence = item.stream_sequence,
+                "reading a post panicked"
+            );
+            reject_item(item, &mut units);
+        }
     }
     units
+}
+
+/// Puts a whole post aside.
+fn reject_item(item: &DeliveredItem, units: &mut Vec<Unit>) {
+    let Ok(post) = RawPost::decode(item.item.payload.clone()) else {
+        return;
+    };
+    let Ok(id) = uuid_field::<PostId>("post_id", &post.post_id) else {
+        return;
+    };
+    let source = Arc::new(Source {
+        post: id,
+        app_id: post.app_id,
+        received_at: from_micros(post.received_at_us),
+        sequence: i64::try_from(item.stream_sequence).unwrap_or(i64::MAX),
+    });
+    let body = String::from_utf8_lossy(&post.body).into_owned();
+    PostReader { source, units }.reject("post".to_owned(), "", "post.panicked", &body);
 }
 
 fn read_item(item: &DeliveredItem, units: &mut Vec<Unit>) {
@@ -273,6 +304,7 @@ impl PostReader<'_> {
             at: message.timestamp,
             content_type,
             content_json,
+            raw_json: raw.get().to_owned(),
         });
         self.push(place, waba_id, update);
     }

@@ -9,7 +9,7 @@ use sb_db::ingest::{Advance, Ingest, KeptUpdate, NewIncoming, QuarantinedUpdate,
 use sb_db::{Db, DbError, SystemReason};
 use sb_domain::Clock;
 use sb_events::Addressed;
-use sb_ids::{ConversationId, MessageId, OrganizationId, QuarantineId};
+use sb_ids::{ConversationId, MessageId, OrganizationId, PostId, QuarantineId};
 
 use super::announce::Announcer;
 use super::plan::{Incoming, Reported, Unit, Update};
@@ -50,6 +50,26 @@ struct Sorted<'u> {
     quarantined: Vec<QuarantinedUpdate>,
 }
 
+/// The tenants of accounts, asked once a batch.
+#[derive(Default)]
+struct Owners<'u>(HashMap<(&'u str, &'u str), Vec<OrganizationId>>);
+
+impl<'u> Owners<'u> {
+    async fn of(
+        &mut self,
+        ingest: &mut Ingest<'_>,
+        unit: &'u Unit,
+    ) -> Result<Vec<OrganizationId>, DbError> {
+        let key = (unit.waba_id.as_str(), unit.source.app_id.as_str());
+        if let Some(known) = self.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = ingest.organizations_of_waba(key.0, key.1).await?;
+        self.0.insert(key, found.clone());
+        Ok(found)
+    }
+}
+
 /// Writes units.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -81,7 +101,7 @@ fn quarantined(
 /// What is kept of a unit that cannot be stored.
 fn remains(update: &Update) -> String {
     match update {
-        Update::Incoming(message) => message.content_json.clone(),
+        Update::Incoming(message) => message.raw_json.clone(),
         Update::Reported(status) => status.raw_json.clone(),
         Update::Kept { payload_json, .. } => payload_json.clone(),
         Update::Rejected { payload, .. } => payload.clone(),
@@ -108,7 +128,8 @@ impl Store {
     /// batch is halved until the one unit at fault stands alone in quarantine.
     ///
     /// # Errors
-    /// Only what may pass by itself: the database is away, or chose this transaction as a victim.
+    /// Only what lies in no update: the database is away, its schema is newer, or it chose this transaction as
+    /// a victim. The batch comes again.
     pub(crate) async fn apply(&self, units: Vec<Unit>) -> Result<Stored, DbError> {
         let mut waiting = vec![units];
         let mut stored = Stored::default();
@@ -118,7 +139,7 @@ impl Store {
             }
             match self.write(&batch).await {
                 Ok(done) => stored = stored.join(done),
-                Err(error) if error.is_transient() => return Err(error),
+                Err(error) if !error.is_about_the_data() => return Err(error),
                 Err(error) if batch.len() == 1 => {
                     tracing::error!(
                         error = sb_telemetry::as_error(&error),
@@ -181,6 +202,7 @@ impl Store {
     ) -> Result<Sorted<'u>, DbError> {
         let routes = self.routes_of(ingest, batch).await?;
         let mut sorted = Sorted::default();
+        let mut owners = Owners::default();
         for unit in batch {
             let route = match routed(unit, &routes) {
                 Ok(route) => route,
@@ -218,11 +240,7 @@ impl Store {
                 ) => {
                     let tenants = match route {
                         Some(route) => vec![route.organization],
-                        None => {
-                            ingest
-                                .organizations_of_waba(&unit.waba_id, &unit.source.app_id)
-                                .await?
-                        }
+                        None => owners.of(ingest, unit).await?,
                     };
                     sort_kept(unit, &tenants, (field, payload_json), &mut sorted, stored);
                 }
@@ -296,7 +314,8 @@ impl Store {
             .collect();
         number(&mut rows, &places, &last);
         let new: HashSet<MessageId> = ingest.insert_messages(&rows).await?.into_iter().collect();
-        self.announce_messages(ingest, &rows, &new, stored).await?;
+        self.announce_messages(ingest, (&rows, incoming), &new, stored)
+            .await?;
         Ok(resolution)
     }
 
@@ -305,10 +324,19 @@ impl Store {
     async fn announce_messages(
         &self,
         ingest: &mut Ingest<'_>,
-        rows: &[NewIncoming],
+        (rows, incoming): (&[NewIncoming], &[Addressee<'_, Incoming>]),
         new: &HashSet<MessageId>,
         stored: &mut Stored,
     ) -> Result<(), DbError> {
+        // Meta's retry may share the batch with the post that was stored before.
+        let mut posts: HashMap<(OrganizationId, &str), HashSet<PostId>> = HashMap::new();
+        for message in incoming {
+            let key = (message.route.organization, message.update.wamid.as_str());
+            posts
+                .entry(key)
+                .or_default()
+                .insert(message.unit.source.post);
+        }
         let refused: Vec<(OrganizationId, String)> = rows
             .iter()
             .filter(|row| !new.contains(&row.id))
@@ -323,18 +351,22 @@ impl Store {
         for row in rows {
             if new.contains(&row.id) {
                 stored.dispositions.push(Disposition::Stored);
-                stored
-                    .events
-                    .push(self.announcer.received(row, row.id, row.sequence)?);
+                let place = (row.id, row.conversation, row.sequence);
+                stored.events.push(self.announcer.received(row, place)?);
                 continue;
             }
             stored.dispositions.push(Disposition::Duplicate);
-            if let Some(message) = known.get(&(row.organization, row.wamid.clone()))
-                && message.post == Some(row.post)
+            let key = (row.organization, row.wamid.clone());
+            let Some(message) = known.get(&key) else {
+                continue;
+            };
+            let posts = posts.get(&(key.0, key.1.as_str()));
+            if message
+                .post
+                .is_some_and(|post| posts.is_some_and(|posts| posts.contains(&post)))
             {
-                stored
-                    .events
-                    .push(self.announcer.received(row, message.id, message.sequence)?);
+                let place = (message.id, message.conversation, message.sequence);
+                stored.events.push(self.announcer.received(row, place)?);
             }
         }
         Ok(())

@@ -31,11 +31,17 @@ pub(crate) enum BodyError {
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<Semaphore>);
 
-/// A body and its room in the budget, given back when it is dropped.
+/// Room in the budget, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A body and its room in the budget.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    pub(crate) room: Room,
 }
 
 impl Budget {
@@ -59,7 +65,10 @@ impl Budget {
             .try_acquire_many_owned(room)
             .map_err(|_| BodyError::NoMemory)?;
         match tokio::time::timeout(READ_TIMEOUT, payload.to_bytes_limited(limit)).await {
-            Ok(Ok(Ok(bytes))) => Ok(Body { bytes, _room: room }),
+            Ok(Ok(Ok(bytes))) => Ok(Body {
+                bytes,
+                room: Room { _permit: room },
+            }),
             Ok(Err(_too_large)) => Err(BodyError::TooLarge),
             Ok(Ok(Err(_))) | Err(_) => Err(BodyError::Incomplete),
         }

@@ -9,6 +9,8 @@ use sb_config::{NatsSettings, WebhookSettings};
 use sb_events::proto::update::v1::RawPost;
 use tokio::sync::{mpsc, oneshot};
 
+use super::body::Room;
+
 /// An envelope that is not acknowledged by then is answered 503; Meta sends the posts again.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(8);
 /// Bytes of posts in one envelope at most; a larger single post travels alone.
@@ -25,6 +27,8 @@ pub(crate) enum CommitError {
 
 struct Pending {
     post: RawPost,
+    /// The post's room in the budget, held as long as its bytes are, even if the sender hangs up.
+    room: Room,
     done: oneshot::Sender<bool>,
 }
 
@@ -56,10 +60,10 @@ impl Committer {
     }
 
     /// Returns once the post is on the stream.
-    pub(crate) async fn commit(&self, post: RawPost) -> Result<(), CommitError> {
+    pub(crate) async fn commit(&self, post: RawPost, room: Room) -> Result<(), CommitError> {
         let (done, acknowledged) = oneshot::channel();
         self.0
-            .try_send(Pending { post, done })
+            .try_send(Pending { post, room, done })
             .map_err(|_| CommitError::QueueFull)?;
         match acknowledged.await {
             Ok(true) => Ok(()),
@@ -84,6 +88,8 @@ async fn pack(
                 if received == 0 {
                     break;
                 }
+                // Who hung up will send again: Meta never got a 200.
+                waiting.retain(|pending| !pending.done.is_closed());
                 for envelope in envelopes(std::mem::take(&mut waiting)) {
                     in_flight.push(publish(publisher.clone(), envelope));
                 }
@@ -107,14 +113,16 @@ fn envelopes(waiting: Vec<Pending>) -> Vec<Vec<Pending>> {
         bytes += length;
         current.push(pending);
     }
-    envelopes.push(current);
+    if !current.is_empty() {
+        envelopes.push(current);
+    }
     envelopes
 }
 
 async fn publish(publisher: Publisher, envelope: Vec<Pending>) {
-    let (bodies, senders): (Vec<RawPost>, Vec<oneshot::Sender<bool>>) = envelope
+    let (bodies, senders): (Vec<RawPost>, Vec<(oneshot::Sender<bool>, Room)>) = envelope
         .into_iter()
-        .map(|pending| (pending.post, pending.done))
+        .map(|pending| (pending.post, (pending.done, pending.room)))
         .unzip();
     let count = bodies.len();
     let outcome = publisher.publish_raw_posts(bodies).await;
@@ -125,7 +133,7 @@ async fn publish(publisher: Publisher, envelope: Vec<Pending>) {
             "posts could not be made durable, Meta will send them again"
         );
     }
-    for done in senders {
+    for (done, _room) in senders {
         // A sender that hung up meanwhile does not need the answer.
         let _ = done.send(outcome.is_ok());
     }
