@@ -50,24 +50,6 @@ build: ## Builds all services, tools and tests (one profile, so nothing is compi
 	@$(INSTALL)
 	cargo build --workspace --all-targets
 
-.PHONY: generate
-generate: build ## Writes what is generated and committed: query descriptions, settings table, OpenAPI
-	@$(SWITCHBOARD) servers -- $(MAKE) --no-print-directory generate-queries
-	$(SWITCHBOARD) settings > crates/config/SETTINGS.md
-	"$(TARGET_DIR)/debug/gateway" print-openapi > services/gateway/openapi.json
-
-# Inside `switchboard servers`. The macros describe every query to SQLX_OFFLINE_DIR while they check it.
-.PHONY: generate-queries
-generate-queries:
-	$(SWITCHBOARD) migrate
-	rm -rf crates/db/.sqlx && mkdir crates/db/.sqlx
-	touch crates/db/src/lib.rs
-	SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$(CURDIR)/crates/db/.sqlx" cargo check --workspace
-
-.PHONY: check-generated
-check-generated: generate ## Fails when something generated was not committed
-	git diff --exit-code -- crates/db/.sqlx crates/config/SETTINGS.md services/gateway/openapi.json
-
 .PHONY: fmt
 fmt: ## Formats the code
 	cargo fmt --all

@@ -409,18 +409,4 @@ impl SystemNumberProfiles<'_> {
             })
             .collect()
     }
-
-    /// How many organizations have numbers of an account.
-    ///
-    /// # Errors
-    /// A query error.
-    pub async fn count_holders(&mut self, waba: &WabaId) -> Result<i64, DbError> {
-        sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!" FROM wabas WHERE waba_id = $1"#,
-            waba.as_str(),
-        )
-        .fetch_one(self.0.connection())
-        .await
-        .map_err(DbError::of("wabas.count_holders"))
-    }
 }

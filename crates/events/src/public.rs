@@ -61,14 +61,17 @@ fn parsed(json: &str) -> Value {
 }
 
 fn about(message: Option<&MessageRef>) -> Value {
-    message.map_or(Value::Null, |m| {
-        json!({
-            "message_id": m.message_id,
-            "contact_id": m.contact_id,
-            "number_id": m.number_id,
-            "wamid": (!m.wamid.is_empty()).then_some(&m.wamid),
-        })
-    })
+    message.map_or_else(
+        || json!({}),
+        |m| {
+            json!({
+                "message_id": m.message_id,
+                "contact_id": m.contact_id,
+                "number_id": m.number_id,
+                "wamid": (!m.wamid.is_empty()).then_some(&m.wamid),
+            })
+        },
+    )
 }
 
 /// `base` with `more` added to it.

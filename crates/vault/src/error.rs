@@ -3,7 +3,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// `vault.keys` is empty.
-    #[error("vault.keys holds no key; set `kid:` followed by the output of `openssl rand -base64 32`")]
+    #[error(
+        "vault.keys holds no key; set `kid:` followed by the output of `openssl rand -base64 32`"
+    )]
     NoKeys,
     /// An entry of `vault.keys` is not `kid:base64-of-32-bytes`.
     #[error("entry {position} of vault.keys is malformed: {problem}")]

@@ -116,6 +116,8 @@ impl App {
         };
         let server = HttpServer::new(move || wiring.clone().app())
             .workers(self.workers)
+            // Longer than clients keep idle connections (`sb-egress`): none is closed under a request.
+            .keep_alive(std::time::Duration::from_secs(75))
             .disable_signals()
             // Otherwise an event stream whose reader has gone is noticed at the next heartbeat only.
             .h1_allow_half_closed(false)

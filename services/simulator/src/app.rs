@@ -100,6 +100,8 @@ impl App {
                 .configure(routes::configure)
         })
         .workers(HTTP_WORKERS)
+        // Longer than clients keep idle connections (`sb-egress`): none is closed under a request.
+        .keep_alive(std::time::Duration::from_secs(75))
         .disable_signals()
         .shutdown_timeout(HTTP_SHUTDOWN_SECONDS)
         .listen(listener)

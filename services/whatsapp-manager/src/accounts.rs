@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sb_cloud_api::graph::PhoneNumberProfile;
 use sb_config::Secret;
-use sb_db::{Account, SystemReason};
+use sb_db::Account;
 use sb_ids::{OrganizationId, WabaId};
 
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ impl Profiles {
         waba: &WabaId,
     ) -> Result<Vec<PhoneNumberProfile>, Failure> {
         let account = self.account(organization, waba).await?;
-        let token = self.account_token(organization, &account).await?;
+        let token = self.account_token(organization, &account)?;
         let listed = self.graph.phone_numbers(&token, waba).await;
         self.settle(organization, &account, listed.map_err(Failure::from))
             .await
@@ -36,7 +36,7 @@ impl Profiles {
         waba: &WabaId,
     ) -> Result<DateTime<Utc>, Failure> {
         let account = self.account(organization, waba).await?;
-        let token = self.account_token(organization, &account).await?;
+        let token = self.account_token(organization, &account)?;
         let subscribed = self.graph.subscribe_app(&token, waba).await;
         self.settle(organization, &account, subscribed.map_err(Failure::from))
             .await?;
@@ -63,23 +63,15 @@ impl Profiles {
     }
 
     /// The token of one of the account's numbers, else the installation's. The latter reaches the accounts of all
-    /// tenants, so it is not used for an account that more than one of them names.
-    async fn account_token(
+    /// tenants; what keeps them apart is that an account belongs to one of them.
+    fn account_token(
         &self,
         organization: OrganizationId,
         account: &Account,
     ) -> Result<Secret, Failure> {
-        if let (Some(number), Some(sealed)) = (account.token_of, &account.access_token_sealed) {
-            return Ok(self.tokens.open(organization, number, sealed)?);
-        }
-        let token = self.tokens.system_user().ok_or(Failure::TokenMissing)?;
-        let mut tx = self.db.system(SystemReason::NumberRouting).await?;
-        let holders = tx.number_profiles().count_holders(&account.waba).await?;
-        tx.rollback().await?;
-        if holders == 1 {
-            Ok(token)
-        } else {
-            Err(Failure::TokenMissing)
+        match (account.token_of, &account.access_token_sealed) {
+            (Some(number), Some(sealed)) => Ok(self.tokens.open(organization, number, sealed)?),
+            (_, _) => self.tokens.system_user().ok_or(Failure::TokenMissing),
         }
     }
 

@@ -110,6 +110,8 @@ impl App {
                 .wrap(from_fn(sb_http::observe))
         })
         .workers(1)
+        // Longer than clients keep idle connections (`sb-egress`): none is closed under a request.
+        .keep_alive(std::time::Duration::from_secs(75))
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .listen(self.listener)

@@ -96,7 +96,12 @@ mod tests {
     fn only_the_whole_key_is_the_key() {
         let key = InternalKey::new(&Secret::from("0123456789abcdef")).unwrap();
         assert!(key.is("0123456789abcdef"));
-        for other in ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0"] {
+        for other in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdeF",
+            "0123456789abcdef0",
+        ] {
             assert!(!key.is(other), "{other}");
         }
     }

@@ -17,8 +17,8 @@ use crate::pair::everything_of;
 use crate::rows::TenantRows;
 use crate::schema::{Table, tables};
 
-const CASES: u32 = 96;
-const STEPS: usize = 25;
+const CASES: u32 = 100;
+const STEPS: usize = 40;
 
 /// One thing one of the two does.
 #[derive(Debug, Clone)]
@@ -39,8 +39,8 @@ enum Action {
 
 fn step() -> impl Strategy<Value = Step> {
     let action = prop_oneof![
-        3 => any::<prop::sample::Index>().prop_map(Action::Operation),
-        2 => any::<(prop::sample::Index, prop::sample::Index)>().prop_map(|(s, t)| Action::Statement(s, t)),
+        1 => any::<prop::sample::Index>().prop_map(Action::Operation),
+        1 => any::<(prop::sample::Index, prop::sample::Index)>().prop_map(|(s, t)| Action::Statement(s, t)),
     ];
     (any::<bool>(), any::<bool>(), action, any::<bool>()).prop_map(
         |(by_second, to_other, action, commits)| Step {
@@ -85,7 +85,6 @@ impl World {
             rows.fill(&pool, &tables).await;
             tenants.push(known);
         }
-        sqlx::raw_sql(AssertSqlSafe("ALTER FUNCTION sb_tenants_with_due_turns() SECURITY DEFINER".to_owned())).execute(&pool).await.unwrap();
         Self {
             db,
             pool,
@@ -172,7 +171,10 @@ impl World {
             .fetch_all(tx.connection_for_tests())
             .await;
         match rows {
-            Ok(rows) => rows.iter().map(|row| row.get::<String, _>(0)).collect(),
+            Ok(rows) => {
+                let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+                rows.join("\n")
+            }
             Err(sqlx::Error::Database(error)) => {
                 let error = error.downcast_ref::<sqlx::postgres::PgDatabaseError>();
                 format!("{} {}", error.message(), error.detail().unwrap_or_default())
@@ -194,7 +196,11 @@ impl World {
             !told.contains(mark),
             "{step:?} shows the other's words: {told}"
         );
-        let heard_of: BTreeSet<Uuid> = self.tenants.iter().flat_map(Known::ids).collect();
+        let mut heard_of: BTreeSet<Uuid> = self.tenants.iter().flat_map(Known::planted).collect();
+        if step.to_other {
+            // It named them itself, and an error may repeat them.
+            heard_of.extend(self.tenants[other].ids());
+        }
         let secret = ids_in(&has.join(" "));
         for id in ids_in(told) {
             let is_leak = secret.contains(&id) && !heard_of.contains(&id);

@@ -37,7 +37,16 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The ids that others may have heard of.
+    /// The ids that another tenant's operations write into its own rows, where no reference is checked.
+    pub(crate) fn planted(&self) -> [Uuid; 3] {
+        [
+            self.number.as_uuid(),
+            self.api_key.as_uuid(),
+            self.message.as_uuid(),
+        ]
+    }
+
+    /// The ids that a step against this tenant may name.
     pub(crate) fn ids(&self) -> [Uuid; 8] {
         [
             self.organization.as_uuid(),

@@ -43,7 +43,10 @@ async fn a_number_that_fails_is_put_off_and_does_not_hold_up_the_others() {
     })
     .await;
     let number = world.number_of(other.organization, other.number).await;
-    assert_eq!((number.status.as_str(), number.profile_refreshed_at), ("", None));
+    assert_eq!(
+        (number.status.as_str(), number.profile_refreshed_at),
+        ("", None)
+    );
     world.stop().await;
 }
 
@@ -71,8 +74,14 @@ async fn an_outage_of_meta_is_waited_out_and_refuses_no_token() {
 async fn failures(world: &World, tenant: &TestTenant) -> Option<u32> {
     let later = Clock::system().now() + chrono::TimeDelta::days(2);
     let mut tx = world.db.system(SystemReason::Operations).await.unwrap();
-    let due = tx.number_profiles().claim_due(later, later, later, 100).await.unwrap();
+    let due = tx
+        .number_profiles()
+        .claim_due(later, later, later, 100)
+        .await
+        .unwrap();
     tx.rollback().await.unwrap();
-    let number = due.into_iter().find(|due| due.source.number == tenant.number);
+    let number = due
+        .into_iter()
+        .find(|due| due.source.number == tenant.number);
     number.map(|due| due.failures)
 }

@@ -16,10 +16,19 @@ fn refresh(world: &World) -> String {
 async fn a_refresh_stores_what_meta_says_and_announces_what_changed() {
     let world = World::new().await;
     let bus = world.servers.bus().await;
-    let mut events = bus.tap(world.tenant.organization, TapStart::New).await.unwrap();
+    let mut events = bus
+        .tap(world.tenant.organization, TapStart::New)
+        .await
+        .unwrap();
     let answer = world.post(&refresh(&world)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let expected = ["verified_name", "status", "quality_rating", "throughput_level", "messaging_limit"];
+    let expected = [
+        "verified_name",
+        "status",
+        "quality_rating",
+        "throughput_level",
+        "messaging_limit",
+    ];
     assert_eq!(answer.body["changed"], json!(expected));
     let number = world.number().await;
     assert_eq!(number.status, "CONNECTED");
@@ -49,7 +58,11 @@ async fn a_refresh_that_brings_nothing_new_changes_and_announces_nothing() {
     let after = world.number().await;
     assert!(after.profile_refreshed_at > before.profile_refreshed_at);
     assert_eq!(after.updated_at, before.updated_at);
-    let mut tx = world.db.system(sb_db::SystemReason::Operations).await.unwrap();
+    let mut tx = world
+        .db
+        .system(sb_db::SystemReason::Operations)
+        .await
+        .unwrap();
     assert_eq!(tx.outbox().waiting().await.unwrap(), 0);
     tx.rollback().await.unwrap();
     world.stop().await;
@@ -61,7 +74,10 @@ async fn a_token_that_meta_refuses_is_recorded_until_meta_accepts_it_again() {
     let token = world.settings.simulator.access_token.clone();
     world.control("DELETE", &format!("/tokens/{token}")).await;
     let answer = world.post(&refresh(&world)).await;
-    assert_eq!((answer.status, answer.body["code"].as_str()), (409, Some("number.token_rejected")));
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (409, Some("number.token_rejected"))
+    );
     assert_eq!(answer.body["meta"]["code"], 190, "{}", answer.body);
     assert!(world.number().await.token_rejected_at.is_some());
 
@@ -89,13 +105,19 @@ async fn metas_refusal_is_passed_on_with_its_own_words_and_its_outage_as_a_wait(
     };
     world.faults(refused(100));
     let answer = world.post(&refresh(&world)).await;
-    assert_eq!((answer.status, answer.body["code"].as_str()), (422, Some("meta.refused")));
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (422, Some("meta.refused"))
+    );
     assert_eq!(answer.body["meta"]["code"], 100);
     assert!(answer.body["detail"].is_string());
 
     world.faults(refused(4));
     let answer = world.post(&refresh(&world)).await;
-    assert_eq!((answer.status, answer.body["code"].as_str()), (503, Some("meta.unavailable")));
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (503, Some("meta.unavailable"))
+    );
     assert_eq!(answer.body["meta"]["code"], 4);
 
     world.faults(Faults {
@@ -103,7 +125,10 @@ async fn metas_refusal_is_passed_on_with_its_own_words_and_its_outage_as_a_wait(
         ..Faults::default()
     });
     let answer = world.post(&refresh(&world)).await;
-    assert_eq!((answer.status, answer.body["code"].as_str()), (503, Some("meta.unavailable")));
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (503, Some("meta.unavailable"))
+    );
     assert!(world.number().await.token_rejected_at.is_none());
     world.stop().await;
 }

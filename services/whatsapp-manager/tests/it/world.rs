@@ -50,7 +50,9 @@ impl World {
         let tenant = TestTenant::create(&servers).await;
         let db = servers.db().await;
         mark_as_fresh(&db, &tenant, &settings).await;
-        let manager = whatsapp_manager::App::build(&settings, &health).await.unwrap();
+        let manager = whatsapp_manager::App::build(&settings, &health)
+            .await
+            .unwrap();
         let base_url = format!("http://{}", manager.http_addr());
         lifecycle.spawn("simulator", simulator.run(lifecycle.child("simulator")));
         lifecycle.spawn("manager", manager.run(lifecycle.child("manager")));
@@ -106,7 +108,10 @@ impl World {
         let url = format!("{}/_sim{path}", self.meta.base_url());
         let request = match method {
             "DELETE" => self.egress.delete(url),
-            _ => self.egress.request(method.parse().unwrap(), url).json(&serde_json::json!({})),
+            _ => self
+                .egress
+                .request(method.parse().unwrap(), url)
+                .json(&serde_json::json!({})),
         };
         let response = request.trusted().send("test").await.unwrap();
         assert!(response.status().is_success(), "{method} {path}");
@@ -119,7 +124,8 @@ impl World {
 
     /// The number as it is stored.
     pub(crate) async fn number(&self) -> Number {
-        self.number_of(self.tenant.organization, self.tenant.number).await
+        self.number_of(self.tenant.organization, self.tenant.number)
+            .await
     }
 
     pub(crate) async fn number_of(&self, organization: OrganizationId, number: NumberId) -> Number {
@@ -146,8 +152,14 @@ async fn mark_as_fresh(db: &Db, tenant: &TestTenant, settings: &Settings) {
     if settings.manager.refresh_interval_seconds < 3_600 {
         return;
     }
-    let (profile, now) = (sb_db::NumberProfile::default(), sb_domain::Clock::system().now());
+    let (profile, now) = (
+        sb_db::NumberProfile::default(),
+        sb_domain::Clock::system().now(),
+    );
     let mut tx = db.tenant(tenant.organization).await.unwrap();
-    tx.number_profiles().save(tenant.number, &profile, None, now).await.unwrap();
+    tx.number_profiles()
+        .save(tenant.number, &profile, None, now)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }

@@ -1,0 +1,3 @@
+//! Clients that nobody here wrote get on with us.
+
+mod pywa;

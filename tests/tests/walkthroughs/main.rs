@@ -1,0 +1,11 @@
+//! The walkthroughs of ARCHITECTURE.md, one test of the same name each, through all services; then what must not work:
+//! looking into another tenant, and bad input.
+
+mod bad_input;
+mod looking;
+mod numbers_and_files;
+mod people_write;
+mod starting;
+mod tenants_are_apart;
+mod tenants_send;
+mod the_document;
