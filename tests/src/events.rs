@@ -43,7 +43,7 @@ impl EventFollower {
                     match next {
                         Some(Ok(event)) => heard.events.push(event),
                         Some(Err(error)) => {
-                            heard.end = Some(format!("{:#}", anyhow::Error::from(error)))
+                            heard.end = Some(format!("{:#}", anyhow::Error::from(error)));
                         }
                         None => return,
                     }

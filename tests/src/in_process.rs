@@ -58,6 +58,8 @@ impl InProcess {
         settings.gateway.operator_key = OPERATOR_KEY.into();
         settings.llm.openai_api_key = "any-key".into();
         settings.agent.poll_interval_ms = 50;
+        // Six services open a pool each, in every test that runs at the same time.
+        settings.database.max_connections = 4;
         change(&mut settings);
 
         let lifecycle = Lifecycle::new(SHUTDOWN);

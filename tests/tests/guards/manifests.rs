@@ -130,3 +130,22 @@ fn no_package_lists_what_it_does_not_use() {
     }
     nothing("dependencies that are not used", &found);
 }
+
+#[test]
+fn every_dependency_of_the_workspace_is_used_by_somebody() {
+    let text = read("Cargo.toml");
+    let section = text.split("[workspace.dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let packages: Vec<String> = manifests().iter().map(|path| read(path)).collect();
+    let found: Vec<String> = section
+        .lines()
+        .filter(|line| !line.starts_with('#') && line.contains('='))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| {
+            let line = format!("\n{name}.workspace = true");
+            !packages.iter().any(|package| package.contains(&line))
+        })
+        .map(str::to_owned)
+        .collect();
+    nothing("lines of [workspace.dependencies] that nobody uses", &found);
+}

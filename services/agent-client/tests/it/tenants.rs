@@ -40,13 +40,13 @@ impl World {
         )
         .await;
         self.execute(
-            "INSERT INTO wabas (organization_id, waba_id, app_id, created_at) VALUES ($1, '1', '1', now())",
+            "INSERT INTO wabas (organization_id, waba_id, app_id, created_at) VALUES ($1, $1::text, '1', now())",
             &[organization.as_uuid()],
         )
         .await;
         self.execute(
             "INSERT INTO numbers (organization_id, id, phone_number_id, waba_id, created_at, updated_at)
-             VALUES ($1, $2, $2::text, '1', now(), now())",
+             VALUES ($1, $2, $2::text, $1::text, now(), now())",
             &[organization.as_uuid(), number.as_uuid()],
         )
         .await;

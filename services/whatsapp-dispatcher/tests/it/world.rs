@@ -144,6 +144,8 @@ impl World {
             .await;
         let seed = TenantSeed {
             phone_number_id: phone_number_id.to_owned(),
+            // An account belongs to one tenant.
+            waba_id: format!("77{phone_number_id}"),
             rate_per_second: self.rate_per_second,
             ..TenantSeed::of_simulator(&self.settings)
         };

@@ -162,8 +162,14 @@ pub(crate) async fn send(
     if let Some(replay) = once.claim(tx.idempotency(), now).await? {
         return Ok(replay);
     }
-    let conversation = find_or_open(&mut tx, &body, now).await?;
-    check_window(&conversation, &body, now)?;
+    let conversation = match find_or_open(&mut tx, &body, now).await {
+        Ok(conversation) => conversation,
+        Err(refusal) => {
+            // The idempotency key is free again before the caller hears of the refusal.
+            tx.rollback().await?;
+            return Err(refusal);
+        }
+    };
     let id = MessageId::new(now);
     let new = NewOutgoing {
         id,
@@ -215,6 +221,7 @@ fn check_window(
         .detail("the contact has not written within 24 hours before the message is to be sent"))
 }
 
+/// The conversation the message goes to, if it may go there now.
 async fn find_or_open(
     tx: &mut TenantTx,
     body: &SendMessageRequest,
@@ -222,12 +229,16 @@ async fn find_or_open(
 ) -> Result<Conversation, Problem> {
     if let Some(id) = body.conversation_id {
         let found = tx.conversations().find(id.into()).await?;
-        return found.ok_or_else(|| Problem::not_found(Code::ConversationNotFound));
+        let found = found.ok_or_else(|| Problem::not_found(Code::ConversationNotFound))?;
+        check_window(&found, body, now)?;
+        return Ok(found);
     }
     let to = body.to.as_deref().and_then(recipient::parse);
     let to = to.ok_or_else(|| Problem::invalid(Vec::new()).field("to", "is required"))?;
     let number = choose_number(tx, body.from.as_deref()).await?;
-    Ok(tx.conversations().open(number, &to, now).await?)
+    let opened = tx.conversations().open(number, &to, now).await?;
+    check_window(&opened, body, now)?;
+    Ok(opened)
 }
 
 async fn choose_number(tx: &mut TenantTx, from: Option<&str>) -> Result<NumberId, Problem> {

@@ -115,9 +115,18 @@ fn a_retry_that_would_come_too_late_is_a_failure() {
     };
     assert_eq!(failure.code, "message.expired");
     assert_eq!(failure.error["code"], json!(131_056));
-    let old = ClaimedMessage {
+    let waited = ClaimedMessage {
         due_since: now() - RETRIED_FOR,
         ..claimed()
+    };
+    let (verdict, _) = on(&waited, refusal(131_056, 400));
+    assert!(
+        matches!(verdict, Verdict::Again { .. }),
+        "waiting is not trying"
+    );
+    let old = ClaimedMessage {
+        attempt: RETRIED_AT_LEAST + 1,
+        ..waited
     };
     let (verdict, _) = on(&old, refusal(131_056, 400));
     assert!(matches!(verdict, Verdict::Failed(failure) if failure.code == "meta.131056"));
