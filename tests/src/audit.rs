@@ -346,7 +346,6 @@ mod tests {
             via: Via::SignedPosts,
             wamid: format!("wamid.in.{round}"),
             text: format!("message {round}"),
-            is_unknown: false,
         }
     }
 

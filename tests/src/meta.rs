@@ -125,20 +125,6 @@ impl Meta {
         Ok(())
     }
 
-    /// Makes a Meta app known, or changes its secret.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub async fn put_app(&self, app_id: &str, secret: &str) -> anyhow::Result<()> {
-        self.change(
-            Method::PUT,
-            &format!("/apps/{app_id}"),
-            &json!({ "secret": secret }),
-        )
-        .await?;
-        Ok(())
-    }
-
     /// Sets the seeded app's callback, after Meta's handshake.
     ///
     /// # Errors

@@ -72,8 +72,6 @@ pub struct Question {
     pub wamid: String,
     /// What it says; no two say the same.
     pub text: String,
-    /// Whether the phone gave up waiting because the answer's row is `unknown`.
-    pub is_unknown: bool,
 }
 
 impl Question {
@@ -92,19 +90,12 @@ pub(crate) fn phone_number(index: usize) -> String {
     (FIRST_PHONE + u64::try_from(index).unwrap_or_default()).to_string()
 }
 
-/// What a phone waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reply {
-    Arrived,
-    Unknown,
-}
-
 /// Who waits for which text.
 #[derive(Debug, Default)]
-struct Board(Mutex<HashMap<String, oneshot::Sender<Reply>>>);
+struct Board(Mutex<HashMap<String, oneshot::Sender<()>>>);
 
 impl Board {
-    fn wait_for(&self, text: String) -> oneshot::Receiver<Reply> {
+    fn wait_for(&self, text: String) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.0
             .lock()
@@ -113,7 +104,8 @@ impl Board {
         receiver
     }
 
-    fn tell(&self, text: &str, reply: Reply) {
+    /// It has come, or may never come.
+    fn tell(&self, text: &str) {
         let waiting = self
             .0
             .lock()
@@ -121,7 +113,7 @@ impl Board {
             .remove(text);
         if let Some(waiting) = waiting {
             // Nobody listens when the traffic was dropped.
-            let _ = waiting.send(reply);
+            let _ = waiting.send(());
         }
     }
 }
@@ -247,7 +239,7 @@ async fn watch_log(shared: Arc<Shared>) {
             Ok((sent, next)) => {
                 place = next;
                 for sent in sent {
-                    shared.board.tell(&sent.text, Reply::Arrived);
+                    shared.board.tell(&sent.text);
                 }
             }
             // Busy, as the whole machine is; the log is still there.
@@ -268,7 +260,7 @@ async fn watch_unknown(shared: Arc<Shared>, pool: PgPool) {
         .await;
         // PostgreSQL may be the one that was killed.
         for text in texts.unwrap_or_default() {
-            shared.board.tell(&text, Reply::Unknown);
+            shared.board.tell(&text);
         }
     }
 }
@@ -314,7 +306,7 @@ impl Phone {
         let text = format!("message {round} from {}", self.number);
         let reply = self.shared.board.wait_for(answer_to(&text));
         let wamid = self.write(round, &text).await?;
-        let reply = timeout(ANSWER_PATIENCE, reply)
+        timeout(ANSWER_PATIENCE, reply)
             .await
             .with_context(|| format!("{wamid} was not answered within {ANSWER_PATIENCE:?}"))??;
         Ok(Question {
@@ -323,7 +315,6 @@ impl Phone {
             via: self.via,
             wamid,
             text,
-            is_unknown: reply == Reply::Unknown,
         })
     }
 

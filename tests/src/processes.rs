@@ -12,6 +12,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::OPERATOR_KEY;
 use crate::binary::{repository, run_switchboard};
@@ -22,6 +23,8 @@ use crate::tenant::{Account, Onboarding, Tenant};
 
 /// The tenants.
 const TENANTS: [(&str, Account); 2] = [("Flowers", Account::FIRST), ("Bicycles", Account::SECOND)];
+/// Their load and their deadlines are their own: in one process, one installation runs at a time.
+static ALONE: Semaphore = Semaphore::const_new(1);
 /// What services get to end in good order, in seconds.
 const SHUTDOWN_SECONDS: u64 = 20;
 
@@ -62,6 +65,7 @@ pub struct Processes {
     postgres: PostgresServer,
     nats: NatsServer,
     _directory: TempDir,
+    _alone: SemaphorePermit<'static>,
 }
 
 impl Processes {
@@ -70,6 +74,7 @@ impl Processes {
     /// # Errors
     /// When something does not start; the binary must have been built before.
     pub async fn start(more: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let alone = ALONE.acquire().await?;
         let root = repository().join(".switchboard");
         std::fs::create_dir_all(&root).context("making .switchboard")?;
         let directory = tempfile::Builder::new().prefix("e2e-").tempdir_in(root)?;
@@ -114,6 +119,7 @@ impl Processes {
             postgres,
             nats,
             _directory: directory,
+            _alone: alone,
         };
         processes.migrate().await?;
         let prepared = processes.prepare().await;

@@ -1,7 +1,8 @@
 //! Remembered answers: a request that is repeated with the same key gets the first one's answer.
 //!
 //! The key is claimed, the work done and the answer remembered in one transaction. A claim is an advisory lock
-//! of that transaction, so a crash frees the key, and a second request learns at once that the first is at work.
+//! of that transaction, so a crash frees the key, and a second request learns at once that the first is at work. What
+//! is already remembered needs no lock: repeating a request many times at once gets the answer every time.
 
 use chrono::{DateTime, Utc};
 use sb_ids::OrganizationId;
@@ -79,9 +80,11 @@ impl Idempotency<'_> {
         request_hash: &[u8],
         at: DateTime<Utc>,
     ) -> Result<IdempotencyClaim, DbError> {
-        if !self.try_lock(key).await? {
-            return Ok(IdempotencyClaim::InProgress);
-        }
+        let unanswered = if self.try_lock(key).await? {
+            IdempotencyClaim::Won
+        } else {
+            IdempotencyClaim::InProgress
+        };
         let found = sqlx::query!(
             r#"
             SELECT request_hash, response_status, response_body FROM idempotency_keys
@@ -95,7 +98,7 @@ impl Idempotency<'_> {
         .await
         .map_err(DbError::of("idempotency_keys.claim"))?;
         let Some(row) = found else {
-            return Ok(IdempotencyClaim::Won);
+            return Ok(unanswered);
         };
         if row.request_hash != request_hash {
             return Ok(IdempotencyClaim::Mismatch);

@@ -220,8 +220,10 @@ impl Lifecycle {
         inner.stopping.cancelled().await;
         inner.tracker.close();
         tokio::select! {
-            () = inner.tracker.wait() => {}
+            // An abort ends the tasks too: seen together, it is the cause.
+            biased;
             () = inner.abort.cancelled() => self.fail(LifecycleError::Aborted),
+            () = inner.tracker.wait() => {}
             () = sleep(inner.deadline) => {
                 let running = self.running().values().map(|name| self.full_name(name)).collect();
                 self.fail(LifecycleError::DeadlineExceeded { tasks: running });

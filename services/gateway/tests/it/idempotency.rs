@@ -78,6 +78,21 @@ async fn a_request_whose_first_is_still_at_work_is_told_to_wait() {
 }
 
 #[tokio::test]
+async fn a_remembered_answer_is_given_while_somebody_else_asks_for_it() {
+    let world = World::start().await;
+    send(&world, "order-17", &template("ready")).await;
+    let mut tx = world.db.tenant(world.tenant.organization).await.unwrap();
+    tx.idempotency()
+        .claim("order-17", b"x", Clock::system().now())
+        .await
+        .unwrap();
+    let again = send(&world, "order-17", &template("ready")).await;
+    assert!(again.status == 202 && is_replay(&again), "{again:?}");
+    let other = send(&world, "order-17", &template("late")).await;
+    assert_eq!(other.code, "idempotency.mismatch");
+}
+
+#[tokio::test]
 async fn many_at_once_are_done_once() {
     let world = World::start().await;
     let body = template("ready");

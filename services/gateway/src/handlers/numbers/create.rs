@@ -80,7 +80,14 @@ pub(crate) async fn create(
     if let Some(replay) = once.claim(tx.idempotency(organization), now).await? {
         return Ok(replay);
     }
-    let number = tx.numbers().insert(&new, now).await.map_err(refusal)?;
+    let number = match tx.numbers().insert(&new, now).await {
+        Ok(number) => number,
+        Err(error) => {
+            // The idempotency key is free again before the caller hears of the refusal.
+            tx.rollback().await?;
+            return Err(refusal(error));
+        }
+    };
     let detail = json!({ "phone_number_id": number.phone_number_id, "waba_id": number.waba });
     let entry = audit::by_key(&tenant, "numbers.create", "number", number.id, detail);
     tx.audit(organization).append(&entry, now).await?;
