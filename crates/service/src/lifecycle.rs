@@ -5,8 +5,8 @@ use std::{
     fmt, io,
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -100,6 +100,8 @@ struct Inner {
     next_task: AtomicU64,
     failure: Mutex<Option<LifecycleError>>,
     parent: Option<Lifecycle>,
+    children: Mutex<Vec<Weak<Inner>>>,
+    has_started: AtomicBool,
     deadline: Duration,
 }
 
@@ -129,13 +131,15 @@ impl Lifecycle {
     pub fn child(&self, name: &str) -> Self {
         let stopping = self.inner.stopping.child_token();
         let abort = self.inner.abort.child_token();
-        Self::build(
+        let child = Self::build(
             name,
             stopping,
             abort,
             Some(self.clone()),
             self.inner.deadline,
-        )
+        );
+        self.children().push(Arc::downgrade(&child.inner));
+        child
     }
 
     fn build(
@@ -154,6 +158,8 @@ impl Lifecycle {
             next_task: AtomicU64::new(0),
             failure: Mutex::default(),
             parent,
+            children: Mutex::default(),
+            has_started: AtomicBool::new(false),
             deadline,
         };
         Self {
@@ -210,13 +216,15 @@ impl Lifecycle {
     }
 
     /// Waits for [`Lifecycle::stopping`] and then until every task is finished, at most until the
-    /// deadline; what still runs then is aborted.
+    /// deadline; what still runs then is aborted. Whoever waits here has started everything: from now
+    /// on the process may report that it is ready.
     ///
     /// # Errors
     ///
     /// The first failure of a task, or what the deadline cut off.
     pub async fn drained(&self) -> Result<(), LifecycleError> {
         let inner = &self.inner;
+        inner.has_started.store(true, Ordering::Release);
         inner.stopping.cancelled().await;
         inner.tracker.close();
         tokio::select! {
@@ -261,6 +269,24 @@ impl Lifecycle {
             }
         });
         Ok(())
+    }
+
+    /// Everything is started, here or in every service inside.
+    pub(crate) fn has_started(&self) -> bool {
+        if self.inner.has_started.load(Ordering::Acquire) {
+            return true;
+        }
+        let children = self.children().clone();
+        // One that is gone has ended, so it had started.
+        let mut living = children.iter().filter_map(Weak::upgrade);
+        !children.is_empty() && living.all(|inner| Self { inner }.has_started())
+    }
+
+    fn children(&self) -> MutexGuard<'_, Vec<Weak<Inner>>> {
+        self.inner
+            .children
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Cancelled when even work in flight is to be dropped.
@@ -482,6 +508,18 @@ mod tests {
         );
         assert!(lifecycle.drained().await.is_err());
         assert!(lifecycle.running().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_process_has_started_once_all_its_services_have() {
+        let process = lifecycle();
+        assert!(!process.has_started());
+        let services = [process.child("first"), process.child("second")];
+        for service in &services {
+            assert!(!process.has_started());
+            assert!(futures::poll!(Box::pin(service.drained())).is_pending());
+        }
+        assert!(process.has_started());
     }
 
     #[tokio::test]

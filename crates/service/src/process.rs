@@ -63,6 +63,17 @@ where
         lifecycle.stop_on_signals()?;
         let health = Health::new();
         health.follow(lifecycle.stopping());
+        let started = lifecycle.clone();
+        health.register("start", move || {
+            let has_started = started.has_started();
+            async move {
+                if has_started {
+                    Ok(())
+                } else {
+                    Err("still starting")
+                }
+            }
+        });
         let ops = serve_ops(&settings.ops, health.clone())?;
         let result = supervise(&lifecycle, run(settings, health, lifecycle.clone())).await;
         ops.stop().await;
@@ -190,6 +201,7 @@ fn print_error(name: &str, error: &(dyn Error + 'static)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::ReadyState;
 
     fn settings() -> Settings {
         let mut settings = Settings::default();
@@ -208,6 +220,22 @@ mod tests {
             let stopping = lifecycle.stopping();
             lifecycle.spawn("worker", async move { stopping.cancelled().await });
             lifecycle.shutdown();
+            Ok(lifecycle.drained().await?)
+        });
+        assert!(is_success(code));
+    }
+
+    #[test]
+    fn an_application_is_ready_once_everything_is_started() {
+        let code = run_app("test", settings(), async |_, health, lifecycle| {
+            assert_eq!(health.report().await.status, ReadyState::Unready);
+            let waiting = lifecycle.clone();
+            lifecycle.spawn("observer", async move {
+                while health.report().await.status != ReadyState::Ready {
+                    tokio::task::yield_now().await;
+                }
+                waiting.shutdown();
+            });
             Ok(lifecycle.drained().await?)
         });
         assert!(is_success(code));
