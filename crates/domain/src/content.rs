@@ -2,8 +2,12 @@
 //!
 //! This is a stored format: variants and fields are only added, never renamed.
 
+mod received;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use received::{CallPermissionReply, OrderItem, SystemNotice};
 
 /// Who a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +57,12 @@ pub struct MessageContent {
     /// The ad or post the contact came from, as Meta sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<Value>,
+    /// The catalogue product the contact asks about, as Meta sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred_product: Option<Value>,
+    /// Meta's id of the group it was written in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
     /// What annotation added: transcriptions, descriptions, tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
@@ -104,12 +114,78 @@ pub enum Part {
         /// The place's address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<String>,
+        /// Received only: a page about the place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// Something an agent or the system notes for the organization: an error, a summary.
     Note {
         /// What is noted.
         text: String,
     },
+    /// Cards of people, in Meta's form.
+    Contacts {
+        /// The cards.
+        contacts: Vec<Value>,
+    },
+    /// A pressed quick-reply button.
+    ButtonReply {
+        /// What the sender of the button put behind it; empty when Meta names none.
+        #[serde(default)]
+        id: String,
+        /// What stood on it.
+        title: String,
+        /// It was a template's button.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        template: bool,
+    },
+    /// A picked row of a list.
+    ListReply {
+        /// What the sender of the list put behind the row.
+        id: String,
+        /// What stood on it.
+        title: String,
+        /// The line under it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// A finished flow or a filled-in address.
+    FlowReply {
+        /// `flow` or `address_message`.
+        name: String,
+        /// What the contact's chat shows.
+        #[serde(default)]
+        body: String,
+        /// What the contact entered; text when it is no JSON document.
+        response: Value,
+    },
+    /// The contact's answer to a request to be called.
+    CallPermissionReply(CallPermissionReply),
+    /// A cart.
+    Order {
+        /// Meta's id of the catalogue.
+        catalog_id: String,
+        /// What the contact wrote with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// What is in it.
+        items: Vec<OrderItem>,
+    },
+    /// WhatsApp's own notice about the contact: nobody wrote it.
+    System(SystemNotice),
+    /// The contact opened the chat for the first time, before writing anything.
+    RequestWelcome {},
+    /// Something the Cloud API does not deliver: a poll, a view-once picture.
+    Unsupported {
+        /// Meta's word for what it was, when it gives one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        meta_type: Option<String>,
+        /// Meta's errors as they came.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<Value>,
+    },
+    /// A file of the past whose bytes may follow, or never come.
+    MediaPlaceholder {},
     /// A type this version does not interpret: kept as Meta sent it, so that nothing is lost.
     Raw {
         /// Meta's name of the type.
@@ -174,6 +250,9 @@ pub struct MediaPart {
     /// A voice note rather than a sound file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub voice: bool,
+    /// A sticker that moves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub animated: bool,
 }
 
 /// A template to send.
@@ -215,6 +294,8 @@ impl MessageContent {
             reply_to: None,
             forwarded: None,
             referral: None,
+            referred_product: None,
+            group_id: None,
             artifacts: Vec::new(),
         }
     }
@@ -241,19 +322,38 @@ impl MessageContent {
             Part::Reaction { .. } => "reaction",
             Part::Location { .. } => "location",
             Part::Note { .. } => "note",
+            Part::Contacts { .. } => "contacts",
+            Part::ButtonReply { .. } => "button_reply",
+            Part::ListReply { .. } => "list_reply",
+            Part::FlowReply { .. } => "flow_reply",
+            Part::CallPermissionReply(_) => "call_permission_reply",
+            Part::Order { .. } => "order",
+            Part::System(_) => "system",
+            Part::RequestWelcome {} => "request_welcome",
+            Part::Unsupported { .. } => "unsupported",
+            Part::MediaPlaceholder {} => "media_placeholder",
             Part::Raw { .. } => "raw",
         }
     }
 
-    /// The words a reader sees: text, caption or note.
+    /// The words a reader sees: text, caption, note, or what stood on the pressed button.
     pub fn words(&self) -> Option<&str> {
         match &self.part {
             Part::Text { body, .. } => Some(body),
             Part::Note { text } => Some(text),
             Part::Media(media) => media.caption.as_deref(),
+            Part::ButtonReply { title, .. } | Part::ListReply { title, .. } => Some(title),
+            Part::Order { text, .. } => text.as_deref(),
+            Part::System(notice) => notice.body.as_deref(),
             Part::Template(_)
             | Part::Reaction { .. }
             | Part::Location { .. }
+            | Part::Contacts { .. }
+            | Part::FlowReply { .. }
+            | Part::CallPermissionReply(_)
+            | Part::RequestWelcome {}
+            | Part::Unsupported { .. }
+            | Part::MediaPlaceholder {}
             | Part::Raw { .. } => None,
         }
     }
@@ -273,6 +373,16 @@ mod tests {
             r#"{"type":"location","latitude":1.5,"longitude":-2.0,"name":"n"}"#,
             r#"{"type":"note","text":"n","artifacts":[{"kind":"description","text":"d"}]}"#,
             r#"{"type":"raw","meta_type":"order","raw":{"order":{}},"reply_to":"wamid.2"}"#,
+            r#"{"type":"contacts","contacts":[{"name":{"formatted_name":"A"}}],"group_id":"g"}"#,
+            r#"{"type":"button_reply","id":"1","title":"Yes","template":true}"#,
+            r#"{"type":"list_reply","id":"1","title":"Red","description":"d"}"#,
+            r#"{"type":"flow_reply","name":"flow","body":"Sent","response":{"flow_token":"t"}}"#,
+            r#"{"type":"call_permission_reply","accepted":true,"permanent":true,"automatic":true}"#,
+            r#"{"type":"order","catalog_id":"1","items":[{"retailer_id":"a","quantity":2,"price":7.99,"currency":"EUR"}]}"#,
+            r#"{"type":"system","kind":"user_changed_number","body":"b","wa_id":"49151"}"#,
+            r#"{"type":"request_welcome"}"#,
+            r#"{"type":"unsupported","meta_type":"poll_creation","errors":[{"code":131051}]}"#,
+            r#"{"type":"media_placeholder","referred_product":{"catalog_id":"1"}}"#,
         ];
         for json in stored {
             let content: MessageContent = serde_json::from_str(json).unwrap();

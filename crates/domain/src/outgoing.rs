@@ -150,7 +150,18 @@ pub fn validate(content: &MessageContent) -> Result<(), InvalidContent> {
             }
             Ok(())
         }
-        Part::Note { .. } | Part::Raw { .. } => Err(InvalidContent::NotSendable {
+        Part::Note { .. }
+        | Part::Contacts { .. }
+        | Part::ButtonReply { .. }
+        | Part::ListReply { .. }
+        | Part::FlowReply { .. }
+        | Part::CallPermissionReply(_)
+        | Part::Order { .. }
+        | Part::System(_)
+        | Part::RequestWelcome {}
+        | Part::Unsupported { .. }
+        | Part::MediaPlaceholder {}
+        | Part::Raw { .. } => Err(InvalidContent::NotSendable {
             kind: content.type_name(),
         }),
     }

@@ -4,7 +4,10 @@ use prost::{Message, Name};
 use sb_ids::{Lane, NumberId, Shard};
 use uuid::Uuid;
 
-use crate::proto::{common::v1::EventMeta, dispatch, media, message, number};
+use crate::proto::{
+    account, call, common::v1::EventMeta, contact, conversation, dispatch, group, media, message,
+    number, template, update,
+};
 use crate::{MalformedEvent, Subject, Topology, organization_of, uuid_field};
 
 /// An event or a command of the contract.
@@ -57,7 +60,15 @@ impl Addressed {
     }
 }
 
-fn conversation(message: Option<&message::v1::MessageRef>) -> Result<Uuid, MalformedEvent> {
+/// The ordering key of something of Meta's, which has no UUID.
+fn named(field: &'static str, meta_id: &str) -> Result<Uuid, MalformedEvent> {
+    if meta_id.is_empty() {
+        return Err(MalformedEvent { field });
+    }
+    Ok(Uuid::new_v5(&Uuid::NAMESPACE_OID, meta_id.as_bytes()))
+}
+
+fn conversation_of(message: Option<&message::v1::MessageRef>) -> Result<Uuid, MalformedEvent> {
     let message = message.ok_or(MalformedEvent { field: "message" })?;
     uuid_field("message.conversation_id", &message.conversation_id)
 }
@@ -79,15 +90,27 @@ macro_rules! event {
 }
 
 event! {
-    "message" message::v1::MessageReceived, |e| conversation(e.message.as_ref());
-    "message" message::v1::MessageQueued, |e| conversation(e.message.as_ref());
-    "message" message::v1::MessageAccepted, |e| conversation(e.message.as_ref());
-    "message" message::v1::MessageFailed, |e| conversation(e.message.as_ref());
-    "message" message::v1::MessageStatusChanged, |e| conversation(e.message.as_ref());
+    "message" message::v1::MessageReceived, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageQueued, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageAccepted, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageFailed, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageStatusChanged, |e| conversation_of(e.message.as_ref());
     "message" message::v1::MessageAnnotated, |e| match &e.message {
-        Some(message) => conversation(Some(message)),
+        Some(message) => conversation_of(Some(message)),
         None => uuid_field("media_id", &e.media_id),
     };
+    "message" message::v1::MessageEchoed, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageImported, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageEdited, |e| conversation_of(e.message.as_ref());
+    "message" message::v1::MessageRevoked, |e| conversation_of(e.message.as_ref());
+    "account" account::v1::AccountUpdated, |e| named("waba_id", &e.waba_id);
+    "template" template::v1::TemplateChanged, |e| named("waba_id", &e.waba_id);
+    "call" call::v1::CallSignalled, |e| named("call_id", &e.call_id);
+    "contact" contact::v1::ContactPreferenceChanged, |e| uuid_field("contact_id", &e.contact_id);
+    "conversation" conversation::v1::ConversationHandedOver,
+        |e| uuid_field("conversation_id", &e.conversation_id);
+    "group" group::v1::GroupChanged, |e| named("group_id", &e.group_id);
+    "update" update::v1::UpdateUnrecognized, |e| named("waba_id", &e.waba_id);
     "media" media::v1::MediaStored, |e| uuid_field("media_id", &e.media_id);
     "number" number::v1::NumberChanged, |e| uuid_field("number_id", &e.number_id);
 }

@@ -1,7 +1,10 @@
 //! The one place where internal events become the JSON documents that tenants see.
 
+mod messages;
+mod others;
+
 use chrono::{DateTime, Utc};
-use prost::{Message, Name};
+use prost::Message;
 use sb_ids::OrganizationId;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,12 +12,7 @@ use serde_json::{Value, json};
 use crate::meta::{MalformedEvent, from_micros, organization_of};
 use crate::proto::bus::v1::Item;
 use crate::proto::common::v1::EventMeta;
-use crate::proto::media::v1::MediaStored;
-use crate::proto::message::v1::{
-    MessageAccepted, MessageAnnotated, MessageFailed, MessageQueued, MessageReceived, MessageRef,
-    MessageStatusChanged,
-};
-use crate::proto::number::v1::NumberChanged;
+use crate::proto::message::v1::MessageRef;
 
 /// An event as tenants see it: over the API, server-sent events and webhooks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,72 +104,6 @@ fn event(
 /// # Errors
 /// [`NotPublic`] for commands, unknown types and payloads that do not decode.
 pub fn from_item(item: &Item) -> Result<PublicEvent, NotPublic> {
-    let name = item.r#type.as_str();
-    if name == MessageReceived::full_name() {
-        let e: MessageReceived = decode(item)?;
-        let data =
-            json!({ "content": parsed(&e.content_json), "sent_at": from_micros(e.sent_at_us) });
-        let data = with(about(e.message.as_ref()), data);
-        event(
-            "message.received",
-            e.meta.as_ref(),
-            e.message.as_ref(),
-            data,
-        )
-    } else if name == MessageQueued::full_name() {
-        let e: MessageQueued = decode(item)?;
-        let agent = (!e.agent_id.is_empty()).then_some(&e.agent_id);
-        let data = json!({ "content": parsed(&e.content_json), "agent_id": agent });
-        let data = with(about(e.message.as_ref()), data);
-        event("message.queued", e.meta.as_ref(), e.message.as_ref(), data)
-    } else if name == MessageAccepted::full_name() {
-        let e: MessageAccepted = decode(item)?;
-        event(
-            "message.accepted",
-            e.meta.as_ref(),
-            e.message.as_ref(),
-            about(e.message.as_ref()),
-        )
-    } else {
-        from_later_item(name, item)
-    }
-}
-
-fn from_later_item(name: &str, item: &Item) -> Result<PublicEvent, NotPublic> {
-    if name == MessageFailed::full_name() {
-        let e: MessageFailed = decode(item)?;
-        let data = json!({ "state": e.state, "code": e.code, "error": parsed(&e.error_json) });
-        let data = with(about(e.message.as_ref()), data);
-        event("message.failed", e.meta.as_ref(), e.message.as_ref(), data)
-    } else if name == MessageStatusChanged::full_name() {
-        let e: MessageStatusChanged = decode(item)?;
-        let at = from_micros(e.status_at_us);
-        let data = json!({ "status": e.status, "status_at": at, "meta": parsed(&e.status_json) });
-        let data = with(about(e.message.as_ref()), data);
-        event("message.status", e.meta.as_ref(), e.message.as_ref(), data)
-    } else if name == MessageAnnotated::full_name() {
-        let e: MessageAnnotated = decode(item)?;
-        let data = json!({ "media_id": e.media_id, "outcome": e.outcome });
-        let data = with(about(e.message.as_ref()), data);
-        event(
-            "message.annotated",
-            e.meta.as_ref(),
-            e.message.as_ref(),
-            data,
-        )
-    } else if name == MediaStored::full_name() {
-        let e: MediaStored = decode(item)?;
-        let data = json!({
-            "media_id": e.media_id,
-            "mime_type": e.mime_type,
-            "size_bytes": e.size_bytes,
-        });
-        event("media.stored", e.meta.as_ref(), None, data)
-    } else if name == NumberChanged::full_name() {
-        let e: NumberChanged = decode(item)?;
-        let data = json!({ "number_id": e.number_id, "changed": e.changed });
-        event("number.changed", e.meta.as_ref(), None, data)
-    } else {
-        Err(NotPublic::Internal)
-    }
+    let found = messages::from_item(item).or_else(|| others::from_item(item));
+    found.unwrap_or(Err(NotPublic::Internal))
 }

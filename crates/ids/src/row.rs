@@ -118,6 +118,12 @@ row_id! {
     QuarantineId,
     /// A line of the audit log.
     AuditId,
+    /// An address that WhatsApp Flows call for their screens.
+    FlowEndpointId,
+    /// The key pair of an account's flow endpoints.
+    FlowKeyId,
+    /// One call of such an address.
+    FlowExchangeId,
 }
 
 #[cfg(test)]
