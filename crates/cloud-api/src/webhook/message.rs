@@ -1,4 +1,7 @@
-//! One incoming message.
+//! One message: incoming, or written by the business on its phone.
+
+mod parts;
+mod wire;
 
 use std::{borrow::Cow, fmt};
 
@@ -26,6 +29,12 @@ pub struct InboundMessage<'a> {
     pub from_parent_user_id: Option<Bsuid>,
     /// When it was sent.
     pub timestamp: DateTime<Utc>,
+    /// Whom the business wrote to; only on what was written by the business.
+    pub to: Option<WaId>,
+    /// The addressee's business-scoped id.
+    pub to_user_id: Option<Bsuid>,
+    /// The addressee's id across an enrolled portfolio.
+    pub to_parent_user_id: Option<Bsuid>,
     /// Meta's name of the type; `unknown` when there is none.
     pub kind: Cow<'a, str>,
     /// The group it was written in.
@@ -37,8 +46,7 @@ pub struct InboundMessage<'a> {
     /// The whole message as received.
     pub raw: &'a RawValue,
     text: Option<&'a RawValue>,
-    reaction: Option<&'a RawValue>,
-    location: Option<&'a RawValue>,
+    history_context: Option<&'a RawValue>,
     errors: Vec<&'a RawValue>,
 }
 
@@ -53,12 +61,34 @@ impl fmt::Debug for InboundMessage<'_> {
 }
 
 /// What a message answers or forwards.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Context {
     /// The message it answers.
     pub reply_to: Option<String>,
     /// How often it was forwarded.
     pub forwarded: Option<Forwarded>,
+    /// The catalogue product it is about, as received.
+    pub referred_product: Option<Value>,
+}
+
+/// What a message does to an earlier one instead of saying something.
+///
+/// # Source
+/// Meta, "Edit and revoke messages webhooks", 2026: texts and captions for 15 minutes, revoking for two days.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MessageChange {
+    /// It says this from now on.
+    Edited {
+        /// The message.
+        original: Wamid,
+        /// What it says.
+        content: Box<MessageContent>,
+    },
+    /// It was taken back.
+    Revoked {
+        /// The message.
+        original: Wamid,
+    },
 }
 
 #[derive(Deserialize)]
@@ -71,6 +101,12 @@ struct Wire<'a> {
     from_user_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "scalar::optional")]
     from_parent_user_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
+    to: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
+    to_user_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
+    to_parent_user_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "scalar::text")]
     timestamp: Cow<'a, str>,
     #[serde(
@@ -89,9 +125,7 @@ struct Wire<'a> {
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(borrow)]
-    reaction: Option<&'a RawValue>,
-    #[serde(borrow)]
-    location: Option<&'a RawValue>,
+    history_context: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "scalar::list")]
     errors: Vec<&'a RawValue>,
 }
@@ -113,14 +147,16 @@ impl<'a> InboundMessage<'a> {
             from_user_id: scalar::bsuid(wire.from_user_id.as_deref()),
             from_parent_user_id: scalar::bsuid(wire.from_parent_user_id.as_deref()),
             timestamp: scalar::instant(&wire.timestamp).ok_or_else(|| malformed("timestamp"))?,
+            to: scalar::wa_id(wire.to.as_deref()),
+            to_user_id: scalar::bsuid(wire.to_user_id.as_deref()),
+            to_parent_user_id: scalar::bsuid(wire.to_parent_user_id.as_deref()),
             kind: wire.kind.unwrap_or(Cow::Borrowed("unknown")),
             group_id: wire.group_id,
             context: wire.context,
             referral: wire.referral,
             raw,
             text: wire.text,
-            reaction: wire.reaction,
-            location: wire.location,
+            history_context: wire.history_context,
             errors: wire.errors,
         })
     }
@@ -134,23 +170,60 @@ impl<'a> InboundMessage<'a> {
             reply_to: context.reply_to,
             forwarded: context.forwarded,
             referral: self.referral.map(tree),
+            referred_product: context.referred_product,
+            group_id: self.group_id.as_deref().map(str::to_owned),
             artifacts: Vec::new(),
         }
     }
 
     /// What the message answers or forwards; empty when it says nothing readable about that.
     pub fn context(&self) -> Context {
-        let wire: WireContext<'_> = part(self.context).unwrap_or_default();
-        Context {
-            reply_to: wire.id.filter(|id| !id.is_empty()).map(Cow::into_owned),
-            forwarded: if wire.frequently_forwarded {
-                Some(Forwarded::Frequently)
-            } else if wire.forwarded {
-                Some(Forwarded::Once)
-            } else {
-                None
-            },
+        context_of(self.context)
+    }
+
+    /// What it does to an earlier message; `None` for a message that says something itself, and for an edit or
+    /// a revocation of another form than documented, which is kept like any unknown type.
+    pub fn change(&self) -> Option<MessageChange> {
+        match self.kind.as_ref() {
+            "edit" => self.edited(),
+            "revoke" => {
+                let wire: wire::WireRevokeMessage<'_> = read(self.raw)?;
+                let original = Wamid::parse(wire.revoke.original_message_id).ok()?;
+                Some(MessageChange::Revoked { original })
+            }
+            _ => None,
         }
+    }
+
+    fn edited(&self) -> Option<MessageChange> {
+        let wire: wire::WireEditMessage<'a> = read(self.raw)?;
+        let original = Wamid::parse(wire.edit.original_message_id).ok()?;
+        let inner: wire::WireInner<'a> = read(wire.edit.message)?;
+        let kind = inner.kind?;
+        let context = context_of(inner.context.or(self.context));
+        let part = parts::read(&kind, wire.edit.message)
+            .or_else(|| parts::caption(&kind, wire.edit.message))?;
+        Some(MessageChange::Edited {
+            original,
+            content: Box::new(MessageContent {
+                reply_to: context.reply_to,
+                forwarded: context.forwarded,
+                referred_product: context.referred_product,
+                group_id: self.group_id.as_deref().map(str::to_owned),
+                ..MessageContent::of(part)
+            }),
+        })
+    }
+
+    /// Meta's word for how far a message of the past had come.
+    pub fn history_status(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct WireHistory<'a> {
+            #[serde(borrow, default, deserialize_with = "scalar::optional")]
+            status: Option<Cow<'a, str>>,
+        }
+        let wire: WireHistory<'_> = read(self.history_context?)?;
+        wire.status.map(Cow::into_owned)
     }
 
     /// Errors inside the message, as in the type `unsupported`.
@@ -163,23 +236,11 @@ impl<'a> InboundMessage<'a> {
     }
 
     fn part(&self) -> Option<Part> {
-        match self.kind.as_ref() {
-            "text" => part(self.text).map(|text: WireText<'_>| Part::Text {
-                body: text.body.into_owned(),
-                preview_url: false,
-            }),
-            "reaction" => part(self.reaction).map(|reaction: WireReaction<'_>| Part::Reaction {
-                message_id: reaction.message_id.into_owned(),
-                emoji: reaction.emoji.unwrap_or_default().into_owned(),
-            }),
-            "location" => part(self.location).map(|location: WireLocation<'_>| Part::Location {
-                latitude: location.latitude,
-                longitude: location.longitude,
-                name: location.name.map(Cow::into_owned),
-                address: location.address.map(Cow::into_owned),
-            }),
-            _ => None,
+        if self.kind == "text" {
+            // The commonest type: without reading the message a second time.
+            return parts::text(self.text?);
         }
+        parts::read(&self.kind, self.raw)
     }
 
     fn kept(&self) -> Part {
@@ -187,6 +248,38 @@ impl<'a> InboundMessage<'a> {
             meta_type: self.kind.clone().into_owned(),
             raw: tree(self.raw),
         }
+    }
+}
+
+/// What the body of a send says, in the form that is stored; a type that is not interpreted is kept whole.
+pub fn content_of_body(body: &RawValue) -> MessageContent {
+    #[derive(Default, Deserialize)]
+    struct WireBody<'a> {
+        #[serde(
+            borrow,
+            default,
+            rename = "type",
+            deserialize_with = "scalar::optional"
+        )]
+        kind: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        context: Option<WireReplied<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct WireReplied<'a> {
+        #[serde(borrow, default, deserialize_with = "scalar::optional")]
+        message_id: Option<Cow<'a, str>>,
+    }
+    let wire: WireBody<'_> = read(body).unwrap_or_default();
+    let kind = wire.kind.unwrap_or(Cow::Borrowed("text"));
+    let part = parts::read(&kind, body).unwrap_or_else(|| Part::Raw {
+        meta_type: kind.into_owned(),
+        raw: tree(body),
+    });
+    let replied = wire.context.and_then(|context| context.message_id);
+    MessageContent {
+        reply_to: replied.map(Cow::into_owned),
+        ..MessageContent::of(part)
     }
 }
 
@@ -198,34 +291,28 @@ struct WireContext<'a> {
     forwarded: bool,
     #[serde(default)]
     frequently_forwarded: bool,
-}
-
-#[derive(Deserialize)]
-struct WireText<'a> {
     #[serde(borrow)]
-    body: Cow<'a, str>,
+    referred_product: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct WireReaction<'a> {
-    #[serde(borrow)]
-    message_id: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "scalar::optional")]
-    emoji: Option<Cow<'a, str>>,
+fn context_of(raw: Option<&RawValue>) -> Context {
+    let wire: WireContext<'_> = raw.and_then(read).unwrap_or_default();
+    Context {
+        reply_to: wire.id.filter(|id| !id.is_empty()).map(Cow::into_owned),
+        forwarded: if wire.frequently_forwarded {
+            Some(Forwarded::Frequently)
+        } else if wire.forwarded {
+            Some(Forwarded::Once)
+        } else {
+            None
+        },
+        referred_product: wire.referred_product.map(tree),
+    }
 }
 
-#[derive(Deserialize)]
-struct WireLocation<'a> {
-    latitude: f64,
-    longitude: f64,
-    #[serde(borrow, default, deserialize_with = "scalar::optional")]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "scalar::optional")]
-    address: Option<Cow<'a, str>>,
-}
-
-fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+/// A piece in its documented form, or nothing.
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
 }
 
 /// The document as a tree. What no tree can hold (nested too deep, a number out of range) is kept
@@ -311,7 +398,8 @@ mod tests {
                 latitude: 1.0,
                 longitude: -2.5,
                 name: Some("n".to_owned()),
-                address: None
+                address: None,
+                url: None,
             }
         );
     }
@@ -319,7 +407,7 @@ mod tests {
     #[test]
     fn other_types_and_unexpected_parts_are_kept_whole() {
         for (kind, part) in [
-            ("order", json!({"catalog_id": "1"})),
+            ("order", json!({"catalog_id": []})),
             ("invented_tomorrow", json!([1])),
             ("text", json!({"body": 7})),
             ("location", json!({"latitude": "north"})),

@@ -11,6 +11,7 @@
 //! It decides nothing about what an update means for us; that is ingest's work.
 
 mod envelope;
+pub mod fields;
 mod malformed;
 mod message;
 mod repair;
@@ -20,7 +21,7 @@ mod value;
 
 pub use envelope::{Change, Entry, Envelope, MalformedPiece};
 pub use malformed::{Malformed, Problem};
-pub use message::{Context, InboundMessage};
+pub use message::{Context, InboundMessage, MessageChange, content_of_body};
 pub use repair::decode;
 pub use status::StatusUpdate;
 pub use value::{ContactProfile, MessagesValue, Metadata};

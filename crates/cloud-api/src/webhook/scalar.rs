@@ -49,6 +49,18 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de
     optional(deserializer).map(Option::unwrap_or_default)
 }
 
+/// As [`optional`], owned.
+pub(super) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    optional(deserializer).map(|text| text.map(Cow::into_owned))
+}
+
+/// As [`word`], for what must be there and say something.
+pub(super) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = optional(deserializer)?.filter(|text| !text.is_empty());
+    text.map(Cow::into_owned)
+        .ok_or_else(|| D::Error::custom("a value is missing"))
+}
+
 pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     optional(deserializer).map(|text| text.and_then(|text| text.parse().ok()))
 }

@@ -65,21 +65,16 @@ struct Wire<'a> {
     recipient_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "scalar::optional")]
     recipient_user_id: Option<Cow<'a, str>>,
-    // The second spelling was Meta's own until 2026-05-05.
-    #[serde(
-        borrow,
-        default,
-        alias = "parent_recipient_user_id",
-        deserialize_with = "scalar::optional"
-    )]
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
     recipient_parent_user_id: Option<Cow<'a, str>>,
-    #[serde(
-        borrow,
-        default,
-        alias = "participant_recipient_id",
-        deserialize_with = "scalar::optional"
-    )]
+    // Meta's own spelling until 2026-05-05; both may come.
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
+    parent_recipient_user_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
     recipient_participant_id: Option<Cow<'a, str>>,
+    // A second spelling in Meta's samples; both may come.
+    #[serde(borrow, default, deserialize_with = "scalar::optional")]
+    participant_recipient_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "scalar::optional")]
     recipient_participant_user_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "scalar::optional")]
@@ -111,8 +106,16 @@ impl<'a> StatusUpdate<'a> {
                 .ok_or_else(|| malformed(Problem::Invalid, "timestamp"))?,
             recipient_id: scalar::wa_id(wire.recipient_id.as_deref()),
             recipient_user_id: scalar::bsuid(wire.recipient_user_id.as_deref()),
-            recipient_parent_user_id: scalar::bsuid(wire.recipient_parent_user_id.as_deref()),
-            participant_id: scalar::wa_id(wire.recipient_participant_id.as_deref()),
+            recipient_parent_user_id: scalar::bsuid(
+                wire.recipient_parent_user_id
+                    .or(wire.parent_recipient_user_id)
+                    .as_deref(),
+            ),
+            participant_id: scalar::wa_id(
+                wire.recipient_participant_id
+                    .or(wire.participant_recipient_id)
+                    .as_deref(),
+            ),
             participant_user_id: scalar::bsuid(wire.recipient_participant_user_id.as_deref()),
             callback_data: wire.biz_opaque_callback_data,
             pricing: wire.pricing,

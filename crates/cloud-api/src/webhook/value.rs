@@ -53,11 +53,22 @@ struct Wire<'a> {
 }
 
 #[derive(Deserialize)]
-struct WireMetadata<'a> {
+pub(super) struct WireMetadata<'a> {
     #[serde(borrow, default, deserialize_with = "scalar::text")]
     display_phone_number: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "scalar::text")]
     phone_number_id: Cow<'a, str>,
+}
+
+impl WireMetadata<'_> {
+    pub(super) fn read(self, what: &'static str) -> Result<Metadata, Malformed> {
+        let phone_number_id = PhoneNumberId::parse(self.phone_number_id)
+            .map_err(|_| Malformed::field(what, Problem::Invalid, "metadata.phone_number_id"))?;
+        Ok(Metadata {
+            display_phone_number: self.display_phone_number.into_owned(),
+            phone_number_id,
+        })
+    }
 }
 
 impl<'a> MessagesValue<'a> {
@@ -68,17 +79,11 @@ impl<'a> MessagesValue<'a> {
     pub fn parse(raw: &'a RawValue) -> Result<Self, Malformed> {
         let wire: Wire<'a> = serde_json::from_str(raw.get())
             .map_err(|error| Malformed::json("messages value", &error))?;
-        let malformed = |problem, field| Malformed::field("messages value", problem, field);
         let metadata = wire
             .metadata
-            .ok_or_else(|| malformed(Problem::Missing, "metadata"))?;
-        let phone_number_id = PhoneNumberId::parse(metadata.phone_number_id)
-            .map_err(|_| malformed(Problem::Invalid, "metadata.phone_number_id"))?;
+            .ok_or_else(|| Malformed::field("messages value", Problem::Missing, "metadata"))?;
         Ok(Self {
-            metadata: Metadata {
-                display_phone_number: metadata.display_phone_number.into_owned(),
-                phone_number_id,
-            },
+            metadata: metadata.read("messages value")?,
             contacts: wire.contacts,
             messages: wire.messages,
             statuses: wire.statuses,
