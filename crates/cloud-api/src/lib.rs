@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod escape;
+pub mod flows;
 pub mod graph;
 pub mod signature;
 pub mod webhook;

@@ -87,6 +87,13 @@ impl SignatureKeys {
         Err(refusal)
     }
 
+    /// The keys of one app; several while its secret is being rotated.
+    pub(crate) fn keys_of(&self, app: &str) -> impl Iterator<Item = &hmac::Key> {
+        let apps = self.apps.iter();
+        apps.filter(move |(known, _)| known.as_str() == app)
+            .map(|(_, key)| key)
+    }
+
     /// The configured apps.
     pub fn app_ids(&self) -> impl Iterator<Item = &MetaAppId> {
         self.apps.iter().map(|(app, _)| app)

@@ -8,6 +8,7 @@ mod exchange_tests;
 mod guard;
 mod request;
 mod response;
+mod signing;
 
 pub use client::Egress;
 pub use crypto::install_crypto;
@@ -17,3 +18,4 @@ pub use request::EgressRequest;
 /// The pieces of requests and responses callers need to name; the client itself stays in here.
 pub use reqwest::{Body, Method, StatusCode, header, multipart};
 pub use response::Response;
+pub use signing::{RequestSigner, SigningError, generate_signing_secret};

@@ -117,6 +117,7 @@ fn part(content: &MessageContent) -> Result<(&'static str, Value), SendBodyError
             longitude,
             name,
             address,
+            url: _,
         } => {
             let mut place = Map::new();
             place.insert("latitude".to_owned(), json!(latitude));
@@ -125,7 +126,18 @@ fn part(content: &MessageContent) -> Result<(&'static str, Value), SendBodyError
             put(&mut place, "address", address.as_deref());
             ("location", Value::Object(place))
         }
-        Part::Note { .. } | Part::Raw { .. } => {
+        Part::Note { .. }
+        | Part::Contacts { .. }
+        | Part::ButtonReply { .. }
+        | Part::ListReply { .. }
+        | Part::FlowReply { .. }
+        | Part::CallPermissionReply(_)
+        | Part::Order { .. }
+        | Part::System(_)
+        | Part::RequestWelcome {}
+        | Part::Unsupported { .. }
+        | Part::MediaPlaceholder {}
+        | Part::Raw { .. } => {
             return Err(SendBodyError::Content(InvalidContent::NotSendable {
                 kind: content.type_name(),
             }));
