@@ -111,7 +111,7 @@ impl AgentContexts<'_> {
     }
 
     /// The latest messages between the organization and the contact, oldest first. Leaves out what is internal,
-    /// what never reached the contact, and what is to be sent after `now`.
+    /// what never reached the contact, what was taken back, and what is to be sent after `now`.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -128,6 +128,7 @@ impl AgentContexts<'_> {
             WHERE organization_id = $1 AND conversation_id = $2
                 AND direction IN ('incoming', 'outgoing') AND state NOT IN ('failed', 'canceled')
                 AND (state <> 'queued' OR send_at IS NULL OR send_at <= $4)
+                AND revoked_at IS NULL
             ORDER BY sequence DESC
             LIMIT $3
             "#,
@@ -246,13 +247,9 @@ fn readable(content: Value) -> MessageContent {
 }
 
 const fn stored_file(content: &MessageContent) -> Option<MediaId> {
-    match &content.part {
-        Part::Media(media) => media.media_id,
-        Part::Text { .. }
-        | Part::Template(_)
-        | Part::Reaction { .. }
-        | Part::Location { .. }
-        | Part::Note { .. }
-        | Part::Raw { .. } => None,
+    if let Part::Media(media) = &content.part {
+        media.media_id
+    } else {
+        None
     }
 }

@@ -9,6 +9,8 @@ mod contacts;
 mod conversations;
 pub mod dispatch;
 mod error;
+mod flow_endpoints;
+mod flow_keys;
 mod idempotency;
 pub mod ingest;
 mod media;
@@ -20,6 +22,7 @@ mod organizations;
 mod outbox;
 mod page;
 mod pool;
+mod quarantine;
 mod queue;
 mod sealed;
 mod story;
@@ -34,6 +37,11 @@ pub use audit::{Audit, AuditEntry};
 pub use contacts::{Contact, Contacts, Identity, StoredIdentity};
 pub use conversations::{Conversation, ConversationChange, ConversationFilter, Conversations};
 pub use error::DbError;
+pub use flow_endpoints::{
+    FlowEndpoint, FlowEndpointChange, FlowEndpoints, FlowHandler, NewFlowEndpoint, ServingAgent,
+    ServingFlowEndpoint, SystemFlowEndpoints,
+};
+pub use flow_keys::{FlowKeys, NewFlowKey, RotatedFlowKey, StoredFlowKey};
 pub use idempotency::{Idempotency, IdempotencyClaim};
 pub use media::{Annotation, Media, MediaFiles, NewMedia};
 pub use messages::{Message, MessageState, Messages};
@@ -49,6 +57,9 @@ pub use organizations::{
 pub use outbox::{Outbox, OutboxListener, OutboxRow, SystemOutbox};
 pub use page::{ActivityKey, Order, Page, PageRequest, SequenceKey};
 pub use pool::{Db, MIGRATOR};
+pub use quarantine::{
+    Quarantine, QuarantineFilter, QuarantineResolution, QuarantinedItem, ReplayRequest,
+};
 pub use queue::{MessageQueue, NewOutgoing, QueuedMessage};
 pub use sealed::{SealedColumn, SealedRow, SealedSecrets};
 pub use story::{Hop, MessageStory, Stories};

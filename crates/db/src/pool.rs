@@ -27,26 +27,23 @@ impl Db {
     /// # Errors
     /// [`DbError::Connect`] when the URL is wrong or the server does not answer.
     pub async fn connect(settings: &DatabaseSettings, topology: Topology) -> Result<Self, DbError> {
-        let options = PgConnectOptions::from_str(settings.url.as_str())
-            .map_err(DbError::Connect)?
-            .application_name("switchboard")
-            .log_statements(tracing::log::LevelFilter::Off)
-            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(5))
-            .options([
-                (
-                    "statement_timeout",
-                    settings.statement_timeout_ms.to_string().as_str(),
-                ),
-                // A claim that is not on disk when its request leaves could be made again.
-                ("synchronous_commit", "on"),
-                ("idle_in_transaction_session_timeout", "60000"),
-            ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
-            .connect_with(options)
+        let pool = pool_options(settings)
+            .connect_with(connect_options(settings)?)
             .await
             .map_err(DbError::Connect)?;
+        Ok(Self { pool, topology })
+    }
+
+    /// Opens the pool without a connection: the first transaction makes it. For a process that has something to do
+    /// while the database is away.
+    ///
+    /// # Errors
+    /// [`DbError::Connect`] when the URL is wrong.
+    pub fn connect_lazily(
+        settings: &DatabaseSettings,
+        topology: Topology,
+    ) -> Result<Self, DbError> {
+        let pool = pool_options(settings).connect_lazy_with(connect_options(settings)?);
         Ok(Self { pool, topology })
     }
 
@@ -108,4 +105,28 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn pool_options(settings: &DatabaseSettings) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+}
+
+fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, DbError> {
+    let options = PgConnectOptions::from_str(settings.url.as_str())
+        .map_err(DbError::Connect)?
+        .application_name("switchboard")
+        .log_statements(tracing::log::LevelFilter::Off)
+        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(5))
+        .options([
+            (
+                "statement_timeout",
+                settings.statement_timeout_ms.to_string().as_str(),
+            ),
+            // A claim that is not on disk when its request leaves could be made again.
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", "60000"),
+        ]);
+    Ok(options)
 }

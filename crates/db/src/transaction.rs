@@ -27,10 +27,14 @@ pub enum SystemReason {
     Provisioning,
     /// Giving all secrets a new master key.
     KeyRotation,
+    /// The operator looks after updates in quarantine, of all tenants and of none.
+    Quarantine,
     /// The operator's questions: `why`, `doctor`, benchmarks.
     Operations,
     /// Removing what has expired.
     Housekeeping,
+    /// Finding the tenant whose flow endpoint is called.
+    FlowExchange,
 }
 
 /// A transaction that acts for one organization.

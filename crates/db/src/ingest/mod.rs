@@ -4,19 +4,37 @@
 //! written, so that two replicas take locks in the same order; a deadlock that happens all the same is
 //! transient and the batch runs again.
 
+mod accounts;
+mod calls;
+mod changes;
 mod contacts;
+mod groups;
 mod kept;
 mod messages;
+mod numbers;
+mod people;
+mod replays;
+mod reports;
 mod routes;
 mod statuses;
+mod templates;
 
 use sqlx::PgConnection;
 
+pub use accounts::AccountFact;
+pub use calls::NewCallSignal;
+pub use changes::{AppliedChange, NewChange};
 pub use contacts::{ContactRow, Identity, IdentityKind, Person};
-pub use kept::{KeptUpdate, QuarantinedUpdate};
-pub use messages::{Advance, KnownMessage, NewIncoming};
+pub use groups::GroupFact;
+pub use kept::{Kept, KeptUpdate, QuarantinedUpdate, Seen};
+pub use messages::{Advance, KnownMessage, MessageSource, NewIngested, Places};
+pub use numbers::{NumberFact, NumberName};
+pub use people::{NewPreference, OwnerChange, SyncedCard};
+pub use replays::{FailedReplay, ReplayedPlace};
+pub use reports::{Report, StatusChange, StatusChanges};
 pub use routes::Route;
-pub use statuses::{AppliedStatus, KnownStatus, NewStatus, StatusChange};
+pub use statuses::{AppliedStatus, KnownStatus, NewStatus};
+pub use templates::{TemplateFact, TemplateKey};
 
 use crate::SystemTx;
 

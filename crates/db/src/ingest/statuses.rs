@@ -50,31 +50,6 @@ pub struct KnownStatus {
     pub source_sequence: i64,
 }
 
-/// What a batch's statuses together say about one message.
-#[derive(Debug, Clone)]
-pub struct StatusChange {
-    /// The tenant.
-    pub organization: OrganizationId,
-    /// The message.
-    pub message: MessageId,
-    /// Its wamid: recorded if the answer that carried it was lost.
-    pub wamid: String,
-    /// The furthest state reported.
-    pub state: &'static str,
-    /// When each was reported.
-    pub sent_at: Option<DateTime<Utc>>,
-    /// When the phone had it.
-    pub delivered_at: Option<DateTime<Utc>>,
-    /// When it was seen.
-    pub read_at: Option<DateTime<Utc>>,
-    /// When it failed.
-    pub failed_at: Option<DateTime<Utc>>,
-    /// `meta.<code>` of the failure, or empty.
-    pub error_code: String,
-    /// Meta's error object as JSON, or `null`.
-    pub error_json: String,
-}
-
 /// The message a status belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedStatus {
@@ -230,58 +205,6 @@ impl Ingest<'_> {
                 recipient: r.recipient,
                 source_sequence: r.source_sequence,
             })
-            .collect())
-    }
-
-    /// Raises messages to what was reported. Applying the same again changes nothing. Returns the messages
-    /// whose state moved.
-    ///
-    /// # Errors
-    /// [`DbError::Query`].
-    pub async fn apply_statuses(
-        &mut self,
-        changes: &[StatusChange],
-    ) -> Result<Vec<MessageId>, DbError> {
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = sqlx::query!(
-            r#"
-            UPDATE messages m
-            SET state = CASE WHEN sb_delivery_rank(w.state) > sb_delivery_rank(m.state) THEN w.state ELSE m.state END,
-                wamid = coalesce(m.wamid, w.wamid),
-                sent_at = least(m.sent_at, w.sent_at),
-                delivered_at = least(m.delivered_at, w.delivered_at),
-                read_at = least(m.read_at, w.read_at),
-                failed_at = least(m.failed_at, w.failed_at),
-                error_code = CASE WHEN w.error_code = '' THEN m.error_code ELSE w.error_code END,
-                error = CASE WHEN w.error_code = '' THEN m.error ELSE w.error_json::jsonb END,
-                next_attempt_at = NULL
-            FROM unnest(
-                $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-                $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[])
-                AS w (o, i, wamid, state, sent_at, delivered_at, read_at, failed_at, error_code, error_json)
-            WHERE m.organization_id = w.o AND m.id = w.i
-            RETURNING m.id, (m.state = w.state) AS "moved!"
-            "#,
-            &column(changes, |c| c.organization.as_uuid()),
-            &column(changes, |c| c.message.as_uuid()),
-            &column(changes, |c| c.wamid.clone()),
-            &column(changes, |c| c.state.to_owned()),
-            &column(changes, |c| c.sent_at) as &[Option<DateTime<Utc>>],
-            &column(changes, |c| c.delivered_at) as &[Option<DateTime<Utc>>],
-            &column(changes, |c| c.read_at) as &[Option<DateTime<Utc>>],
-            &column(changes, |c| c.failed_at) as &[Option<DateTime<Utc>>],
-            &column(changes, |c| c.error_code.clone()),
-            &column(changes, |c| c.error_json.clone()),
-        )
-        .fetch_all(&mut *self.connection)
-        .await
-        .map_err(DbError::of("messages.apply_statuses"))?;
-        Ok(rows
-            .into_iter()
-            .filter(|r| r.moved)
-            .map(|r| r.id.into())
             .collect())
     }
 }

@@ -115,6 +115,7 @@ impl HeldTurns<'_> {
             WITH conversation AS (
                 SELECT id FROM conversations
                 WHERE organization_id = $1 AND id = $2
+                    AND is_ours
                     AND (agent_paused_until IS NULL OR agent_paused_until <= $5)
                 FOR NO KEY UPDATE
             )

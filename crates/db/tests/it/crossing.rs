@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sb_db::ingest::QuarantinedUpdate;
 use sb_db::{Db, Identity, SystemReason, TenantTx, TurnKey, TurnRequest};
 use sb_domain::content::MessageContent;
 use sb_ids::WaId;
@@ -12,7 +13,7 @@ use sb_testkit::{Servers, TenantSeed, TestTenant};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
-use crate::operation::{Known, OPERATIONS, STATEMENTS, media, now};
+use crate::operation::{Known, OPERATIONS, STATEMENTS, flow_endpoint, flow_key, media, now};
 use crate::pair::everything_of;
 use crate::rows::TenantRows;
 use crate::schema::{Table, tables};
@@ -80,6 +81,7 @@ impl World {
             };
             let tenant = TestTenant::seeded(&db, &settings, seed).await;
             let known = furnish(&db, &tenant, mark, n).await;
+            put_aside(&db, &known).await;
             let organization = known.organization.as_uuid();
             let mut rows = TenantRows::adopt(organization, mark, &pool, &tables).await;
             rows.fill(&pool, &tables).await;
@@ -242,6 +244,26 @@ fn ids_in(text: &str) -> BTreeSet<Uuid> {
         .collect()
 }
 
+/// An update of the tenant's that could not be handled.
+async fn put_aside(db: &Db, known: &Known) {
+    let update = QuarantinedUpdate {
+        id: known.quarantined(),
+        organization: Some(known.organization),
+        post: known.post(),
+        app_id: "1".to_owned(),
+        waba_id: String::new(),
+        phone_number_id: String::new(),
+        reason: "message.malformed",
+        place: known.mark.to_owned(),
+        payload: known.mark.to_owned(),
+        source_sequence: 1,
+        is_replay: false,
+    };
+    let mut tx = db.system(SystemReason::Ingest).await.unwrap();
+    tx.ingest().quarantine(&[update], now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Gives a tenant something in every table that repositories read.
 async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Known {
     let mut tx = db.tenant(tenant.organization).await.unwrap();
@@ -269,6 +291,8 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
         conversation: conversation.id,
         message,
         media: sb_ids::MediaId::new(now()),
+        flow_endpoint: sb_ids::FlowEndpointId::new(now()),
+        flow_key: sb_ids::FlowKeyId::new(now()),
         mark,
     };
     let content = MessageContent::text(format!("{mark} says"));
@@ -289,6 +313,7 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
         ..media(&known, message)
     };
     tx.media().insert(&file, now()).await.unwrap();
+    furnish_flows(&mut tx, &known).await;
     tx.contacts()
         .update_name(known.contact, mark, now())
         .await
@@ -296,6 +321,20 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
     tx.commit().await.unwrap();
     ask(db, &known, queued.sequence).await;
     known
+}
+
+/// A key pair and an endpoint.
+async fn furnish_flows(tx: &mut TenantTx, known: &Known) {
+    let key = sb_db::NewFlowKey {
+        id: known.flow_key,
+        ..flow_key(known, known)
+    };
+    let endpoint = sb_db::NewFlowEndpoint {
+        id: known.flow_endpoint,
+        ..flow_endpoint(known, known)
+    };
+    tx.flow_keys().insert(&key, now()).await.unwrap();
+    tx.flow_endpoints().insert(&endpoint, now()).await.unwrap();
 }
 
 /// Makes an agent owe the conversation an answer.

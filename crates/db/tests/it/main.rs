@@ -8,6 +8,7 @@
 )]
 
 mod crossing;
+mod flow_keys;
 mod isolation;
 mod number_profiles;
 mod operation;

@@ -5,15 +5,16 @@ use std::pin::Pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{
     ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError,
-    HeldTurn, Identity, NewMedia, NewOutgoing, NumberChange, NumberProfile, Order,
-    OrganizationChange, PageRequest, SequenceKey, TenantTx, TurnKey,
+    FlowEndpointChange, FlowHandler, HeldTurn, Identity, NewFlowEndpoint, NewFlowKey, NewMedia,
+    NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange, PageRequest,
+    QuarantineFilter, RotatedFlowKey, SequenceKey, TenantTx, TurnKey,
 };
 use sb_domain::Clock;
 use sb_domain::content::{Artifact, ArtifactKind, MessageContent};
 use sb_events::Origin;
 use sb_ids::{
-    AgentId, ApiKeyId, ContactId, ConversationId, MediaId, MessageId, NumberId, OrganizationId,
-    PhoneNumberId, WabaId,
+    AgentId, ApiKeyId, ContactId, ConversationId, FlowEndpointId, FlowKeyId, MediaId, MessageId,
+    MetaAppId, NumberId, OrganizationId, PhoneNumberId, PostId, QuarantineId, WabaId,
 };
 use serde_json::json;
 use sqlx::types::Uuid;
@@ -32,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) conversation: ConversationId,
     pub(crate) message: MessageId,
     pub(crate) media: MediaId,
+    pub(crate) flow_endpoint: FlowEndpointId,
+    pub(crate) flow_key: FlowKeyId,
     /// Stands in its texts; nobody else knows it.
     pub(crate) mark: &'static str,
 }
@@ -46,8 +49,18 @@ impl Known {
         ]
     }
 
+    /// A post of Meta's.
+    pub(crate) fn post(&self) -> PostId {
+        PostId::derive(self.organization.as_uuid(), "post")
+    }
+
+    /// An update of that post that could not be handled.
+    pub(crate) fn quarantined(&self) -> QuarantineId {
+        QuarantineId::derive(self.organization.as_uuid(), "quarantined")
+    }
+
     /// The ids that a step against this tenant may name.
-    pub(crate) fn ids(&self) -> [Uuid; 8] {
+    pub(crate) fn ids(&self) -> [Uuid; 12] {
         [
             self.organization.as_uuid(),
             self.number.as_uuid(),
@@ -57,6 +70,10 @@ impl Known {
             self.conversation.as_uuid(),
             self.message.as_uuid(),
             self.media.as_uuid(),
+            self.flow_endpoint.as_uuid(),
+            self.flow_key.as_uuid(),
+            self.post().as_uuid(),
+            self.quarantined().as_uuid(),
         ]
     }
 }
@@ -104,6 +121,38 @@ pub(crate) fn media(mine: &Known, message: MessageId) -> NewMedia {
         mime_type: "text/plain".to_owned(),
         filename: format!("{}.txt", mine.mark),
         size_bytes: 1,
+    }
+}
+
+/// An endpoint of the caller's, for somebody's account.
+pub(crate) fn flow_endpoint(mine: &Known, of: &Known) -> NewFlowEndpoint {
+    NewFlowEndpoint {
+        id: FlowEndpointId::new(now()),
+        name: format!("{} asks", mine.mark),
+        waba: of.waba.clone(),
+        app: MetaAppId::parse("1").unwrap(),
+        handler: FlowHandler::Agent {
+            agent: Some(of.agent),
+        },
+        signing_secret_sealed: mine.mark.as_bytes().to_vec(),
+    }
+}
+
+/// A key pair for somebody's account.
+pub(crate) fn flow_key(mine: &Known, of: &Known) -> NewFlowKey {
+    NewFlowKey {
+        id: FlowKeyId::new(now()),
+        waba: of.waba.clone(),
+        public_key_pem: mine.mark.to_owned(),
+        private_key_sealed: mine.mark.as_bytes().to_vec(),
+    }
+}
+
+fn rotated_flow_key(mine: &Known) -> RotatedFlowKey {
+    RotatedFlowKey {
+        public_key_pem: mine.mark.to_owned(),
+        private_key_sealed: mine.mark.as_bytes().to_vec(),
+        previous: Some((mine.mark.as_bytes().to_vec(), now())),
     }
 }
 
@@ -193,6 +242,34 @@ operations! {
     "agent_contexts.answering" false |tx, mine, of| tx.agent_contexts().answering(of.conversation, now());
     "agent_contexts.messages" false |tx, mine, of| tx.agent_contexts().messages(of.conversation, 200, now());
     "agent_contexts.has_outgoing" false |tx, mine, of| tx.agent_contexts().has_outgoing(of.conversation);
+    "flow_keys.get_for_update" false |tx, mine, of| tx.flow_keys().get_for_update(&of.waba);
+    "flow_keys.insert" false |tx, mine, of| tx.flow_keys().insert(&flow_key(mine, of), now());
+    "flow_keys.rotate" false |tx, mine, of| tx.flow_keys().rotate(of.flow_key, &rotated_flow_key(mine), now());
+    "flow_endpoints.insert" false |tx, mine, of| tx.flow_endpoints().insert(&flow_endpoint(mine, of), now());
+    "flow_endpoints.list" false |tx, mine, of| tx.flow_endpoints().list(first());
+    "flow_endpoints.find" false |tx, mine, of| tx.flow_endpoints().find(of.flow_endpoint);
+    "flow_endpoints.update" false |tx, mine, of| tx.flow_endpoints().update(
+        of.flow_endpoint,
+        &FlowEndpointChange {
+            name: Some(mine.mark.to_owned()),
+            handler: Some(FlowHandler::Agent { agent: Some(of.agent) }),
+            ..FlowEndpointChange::default()
+        },
+        now());
+    "flow_endpoints.delete" true |tx, mine, of| tx.flow_endpoints().delete(of.flow_endpoint);
+    "quarantine.list" false |tx, mine, of| tx.quarantine().list(
+        &QuarantineFilter { organization: Some(of.organization), ..QuarantineFilter::default() }, first::<ActivityKey>());
+    "quarantine.find" false |tx, mine, of| async {
+        let found = tx.quarantine().find(of.quarantined()).await?;
+        Ok::<_, DbError>(found.map(|item| (item.id, item.payload)))
+    };
+    "quarantine.search" false |tx, mine, of| async {
+        let found = tx.quarantine().search(of.mark).await?;
+        Ok::<_, DbError>(found.into_iter().map(|item| (item.id, item.place)).collect::<Vec<_>>())
+    };
+    "quarantine.request_replay" false |tx, mine, of| tx.quarantine().request_replay(of.post(), now());
+    "quarantine.withdraw_replay" false |tx, mine, of| tx.quarantine().withdraw_replay(of.post(), now());
+    "quarantine.discard" true |tx, mine, of| tx.quarantine().discard(of.quarantined(), ("key", mine.mark), now());
     "idempotency.claim" false |tx, mine, of| tx.idempotency().claim("the same key", b"hash", now());
     "idempotency.remember" false |tx, mine, of| tx.idempotency().remember(
         "the same key", b"hash", (200, &json!({ "mark": mine.mark })), (now(), now() + TimeDelta::days(1)));
