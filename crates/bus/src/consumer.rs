@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PriorityPolicy};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, Info, PriorityPolicy};
 use sb_events::consumers::ConsumerSpec;
 
 use crate::{Bus, BusError};
@@ -43,6 +43,23 @@ impl Bus {
     /// [`BusError::Request`] when the consumer does not exist (its runner creates it) or the server
     /// does not answer.
     pub async fn pending(&self, spec: &ConsumerSpec) -> Result<Backlog, BusError> {
+        let info = self.consumer_state(spec).await?;
+        Ok(Backlog {
+            waiting: info.num_pending,
+            in_flight: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Whether a consumer has finished everything up to this place in its stream.
+    ///
+    /// # Errors
+    /// As [`Bus::pending`].
+    pub async fn is_finished(&self, spec: &ConsumerSpec, sequence: u64) -> Result<bool, BusError> {
+        let info = self.consumer_state(spec).await?;
+        Ok(info.ack_floor.stream_sequence >= sequence)
+    }
+
+    async fn consumer_state(&self, spec: &ConsumerSpec) -> Result<Info, BusError> {
         let failed = |source: crate::BoxError| BusError::Request {
             wanted: format!("the backlog of {}", spec.durable),
             source,
@@ -53,14 +70,10 @@ impl Bus {
             .get_stream_no_info(stream)
             .await
             .map_err(|error| failed(error.into()))?;
-        let info = stream
+        stream
             .consumer_info(&spec.durable)
             .await
-            .map_err(|error| failed(error.into()))?;
-        Ok(Backlog {
-            waiting: info.num_pending,
-            in_flight: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
-        })
+            .map_err(|error| failed(error.into()))
     }
 
     /// Creates a durable consumer or changes it to what its spec says.

@@ -9,6 +9,7 @@ use ring::digest::{Context, SHA256};
 use sb_events::Addressed;
 use sb_events::proto::bus::v1::{Envelope, Item};
 use sb_events::proto::update::v1::RawPost;
+use sb_ids::{EventId, PostId};
 
 /// Items in one envelope.
 const MAX_ITEMS: usize = 256;
@@ -87,11 +88,19 @@ pub(crate) fn pack_posts(
 ) -> Lane {
     let items = posts.into_iter().map(|post| Item {
         payload: post.encode_to_vec().into(),
-        event_id: post.post_id,
+        event_id: post_item_id(post),
         r#type: RawPost::full_name(),
         trace: trace.clone(),
     });
     split(subject, items, usize::MAX, limit)
+}
+
+/// A post's own id; for one that is run again another one in each run, or the server would take it for a copy.
+fn post_item_id(post: RawPost) -> String {
+    match (&post.replay, PostId::parse(&post.post_id)) {
+        (Some(replay), Ok(id)) => EventId::derive(id.as_uuid(), &replay.replay_id).to_string(),
+        (Some(_), Err(_)) | (None, _) => post.post_id,
+    }
 }
 
 /// Packs items of one subject.
@@ -147,6 +156,7 @@ pub(crate) fn message_id<'a>(ids: impl Iterator<Item = &'a [u8]>) -> String {
 mod tests {
     use proptest::prelude::*;
     use sb_events::Topology;
+    use sb_events::proto::update::v1::Replay;
     use sb_ids::{Lane as EventLane, OrganizationId};
     use uuid::Uuid;
 
@@ -211,6 +221,25 @@ mod tests {
         assert_eq!(pack_posts("s", small, &trace, 1 << 20).len(), 1);
         let large: Vec<RawPost> = (0..3).map(|n| post(n, 600_000)).collect();
         assert_eq!(pack_posts("s", large, &trace, 1 << 20).len(), 3);
+    }
+
+    #[test]
+    fn a_post_that_is_run_again_is_no_copy_for_the_server_but_the_same_run_is_one() {
+        let message_id = |run: Option<&str>| {
+            let post = RawPost {
+                post_id: Uuid::from_u128(7).to_string(),
+                replay: run.map(|run| Replay {
+                    replay_id: run.to_owned(),
+                    places: Vec::new(),
+                }),
+                ..RawPost::default()
+            };
+            let lane = pack_posts("s", vec![post], &HashMap::new(), 1 << 20);
+            lane[0].message_id.clone()
+        };
+        assert_eq!(message_id(Some("a")), message_id(Some("a")));
+        assert_ne!(message_id(Some("a")), message_id(Some("b")));
+        assert_ne!(message_id(Some("a")), message_id(None));
     }
 
     proptest! {

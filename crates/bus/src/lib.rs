@@ -14,6 +14,7 @@ mod handler;
 mod lanes;
 mod ledger;
 mod metrics;
+mod posts;
 mod publish;
 mod pull;
 mod reading;
@@ -31,6 +32,7 @@ pub use handler::{
     BatchHandler, BatchOutcome, Delivered, DeliveredItem, EventHandler, HandlerError, ItemFailure,
     MalformedItem,
 };
+pub use posts::{KeptPosts, PostEnvelope};
 pub use publish::Publisher;
 pub use runner::{BatchOptions, EventOptions, Runner};
 pub use tap::{Tap, TapPosition, TapStart};

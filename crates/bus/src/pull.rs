@@ -275,7 +275,7 @@ impl<'a> Subscription<'a> {
             Ok(info) => (
                 info.stream_sequence,
                 info.delivered,
-                published_at(info.published.unix_timestamp_nanos()),
+                instant(info.published.unix_timestamp_nanos()),
             ),
             Err(error) => {
                 tracing::error!(
@@ -316,7 +316,8 @@ impl<'a> Subscription<'a> {
     }
 }
 
-fn published_at(nanos: i128) -> DateTime<Utc> {
+/// A time of the server's.
+pub(crate) fn instant(nanos: i128) -> DateTime<Utc> {
     i64::try_from(nanos).map_or_else(|_| DateTime::default(), DateTime::from_timestamp_nanos)
 }
 

@@ -13,8 +13,13 @@ pub use types::agents::{Agent, CreateAgent, UpdateAgent};
 pub use types::api_keys::{ApiKey, CreateApiKey, CreatedApiKey};
 pub use types::contacts::{Contact, Identity};
 pub use types::conversations::{Conversation, ConversationFilter, UpdateConversation};
+pub use types::flow_endpoints::{
+    CreateFlowEndpoint, CreatedFlowEndpoint, FlowEndpoint, FlowHandler, RotateFlowKey,
+    UpdateFlowEndpoint,
+};
 pub use types::list::{List, MessageOrder, PageOptions, Paging};
 pub use types::media::{Annotation, Media, Upload};
 pub use types::messages::{Message, SendError, SendMessage};
 pub use types::numbers::{CreateNumber, Number, UpdateNumber};
 pub use types::organizations::{CreatedOrganization, Organization, UpdateOrganization};
+pub use types::quarantine::{QuarantineFilter, QuarantineState, QuarantinedUpdate};

@@ -20,7 +20,7 @@ pub use secret::Secret;
 pub use section::Field;
 pub use sections::{
     AgentSettings, AnnotatorSettings, DatabaseSettings, DispatcherSettings, EgressSettings,
-    GatewaySettings, LlmSettings, LogFormat, ManagerSettings, MediaSettings, MetaApp,
+    FlowSettings, GatewaySettings, LlmSettings, LogFormat, ManagerSettings, MediaSettings, MetaApp,
     MetaAppsError, MetaSettings, NatsSettings, OpsSettings, OutboxSettings, Settings,
     SimulatorSettings, TelemetrySettings, VaultSettings, WebhookRole, WebhookSettings,
 };

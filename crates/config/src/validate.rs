@@ -39,6 +39,7 @@ impl Settings {
             ("webhook.commit_inflight", self.webhook.commit_inflight == 0),
             ("webhook.queue_capacity", self.webhook.queue_capacity == 0),
             ("webhook.ingest_batch", self.webhook.ingest_batch == 0),
+            ("flows.max_in_flight", self.flows.max_in_flight == 0),
             (
                 "dispatcher.default_rate_per_second",
                 self.dispatcher.default_rate_per_second == 0,

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use sb_db::{ActivityKey, PageRequest, SequenceKey};
-use sb_ids::{AgentId, ApiKeyId, ContactId, NumberId, OrganizationId};
+use sb_ids::{AgentId, ApiKeyId, ContactId, FlowEndpointId, NumberId, OrganizationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -51,6 +51,7 @@ macro_rules! id_cursor {
 id_cursor! {
     OrganizationId: "organizations",
     ApiKeyId: "api_keys",
+    FlowEndpointId: "flow_endpoints",
     NumberId: "numbers",
     AgentId: "agents",
     ContactId: "contacts",

@@ -9,16 +9,20 @@
 mod bus;
 mod database;
 mod ending;
+mod flow;
 mod installation;
 mod servers;
 mod tenant;
+mod tenant_server;
 mod wait;
 mod webhook;
 
 pub use bus::TestBus;
 pub use database::TestDb;
+pub use flow::TestFlowEndpoint;
 pub use installation::Servers;
 pub use servers::TestServers;
 pub use tenant::{TenantSeed, TestTenant};
+pub use tenant_server::{TenantAnswer, TenantRequest, TenantServer};
 pub use wait::{settled, wait_for, wait_until};
 pub use webhook::{SignedPost, WebhookPost, inbound_text, status};

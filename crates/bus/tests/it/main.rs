@@ -9,6 +9,7 @@ mod batches;
 mod events;
 mod faults;
 mod pinned;
+mod posts;
 mod publish;
 mod support;
 mod tap;

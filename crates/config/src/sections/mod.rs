@@ -1,9 +1,11 @@
 //! The sections, grouped by who reads them. One field = one line of the reference table.
 
+mod flows;
 mod infrastructure;
 mod partners;
 mod services;
 
+pub use flows::FlowSettings;
 pub use infrastructure::{
     DatabaseSettings, EgressSettings, LogFormat, MediaSettings, NatsSettings, OpsSettings,
     OutboxSettings, TelemetrySettings, VaultSettings,
@@ -30,6 +32,7 @@ settings! {
         media: MediaSettings,
         llm: LlmSettings,
         webhook: WebhookSettings,
+        flows: FlowSettings,
         dispatcher: DispatcherSettings,
         agent: AgentSettings,
         annotator: AnnotatorSettings,

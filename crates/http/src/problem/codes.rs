@@ -99,6 +99,14 @@ codes! {
     MessageNotFound = "message.not_found", NOT_FOUND, "There is no such message";
     /// No such file.
     MediaNotFound = "media.not_found", NOT_FOUND, "There is no such file";
+    /// No such flow endpoint.
+    FlowEndpointNotFound = "flow_endpoint.not_found", NOT_FOUND, "There is no such flow endpoint";
+    /// No such update in quarantine.
+    QuarantineNotFound = "quarantine.not_found", NOT_FOUND, "There is no such update in quarantine";
+    /// The update left quarantine in another way.
+    QuarantineResolved = "quarantine.resolved", CONFLICT, "The update is no longer in quarantine";
+    /// The post it came in is no longer kept.
+    QuarantineExpired = "quarantine.expired", GONE, "The post of the update is no longer kept";
     /// No such WhatsApp Business Account.
     WabaNotFound = "waba.not_found", NOT_FOUND, "There is no such WhatsApp Business Account";
     /// Neither the number nor the installation has an access token.
