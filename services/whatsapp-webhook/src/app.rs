@@ -14,6 +14,7 @@ use sb_domain::Clock;
 use sb_ids::MetaAppId;
 use sb_service::{Health, Lifecycle};
 
+use crate::flows::Flows;
 use crate::ingest::IngestHandler;
 use crate::receive::{Budget, Committer, Receiver};
 use crate::routes;
@@ -25,6 +26,9 @@ pub const NEEDS: &[Need] = &[
     Need::MetaApps,
     Need::MetaVerifyToken,
 ];
+
+/// What must be set besides where posts are received: flows are decrypted there.
+const RECEIVE_NEEDS: &[Need] = &[Need::VaultKeys];
 
 /// Connections a worker accepts at once; Meta opens far fewer.
 const MAX_CONNECTIONS: usize = 2_048;
@@ -44,6 +48,7 @@ struct Receiving {
     listener: TcpListener,
     address: SocketAddr,
     receiver: Arc<Receiver>,
+    flows: Arc<Flows>,
     nats: NatsSettings,
     settings: WebhookSettings,
     shutdown_seconds: u64,
@@ -123,6 +128,7 @@ impl App {
 
 impl Receiving {
     fn build(settings: &Settings) -> anyhow::Result<Self> {
+        settings.require(RECEIVE_NEEDS)?;
         let apps = settings
             .meta
             .apps()
@@ -132,8 +138,10 @@ impl Receiving {
             let id = MetaAppId::parse(app.app_id).context("META_APP_ID")?;
             keys.push((id, app.app_secret));
         }
+        let keys = SignatureKeys::new(keys);
+        let flows = Arc::new(Flows::build(settings, keys.clone(), Clock::system())?);
         let receiver = Receiver::new(
-            SignatureKeys::new(keys),
+            keys,
             settings.meta.verify_token.clone(),
             &settings.webhook,
             Clock::system(),
@@ -143,6 +151,7 @@ impl Receiving {
             listener,
             address,
             receiver,
+            flows,
             nats: settings.nats.clone(),
             settings: settings.webhook.clone(),
             shutdown_seconds: settings.ops.shutdown_deadline_seconds.saturating_sub(5),
@@ -151,11 +160,13 @@ impl Receiving {
 
     fn start(self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
         let receiver = web::Data::from(self.receiver);
+        let flows = web::Data::from(self.flows);
         let workers = self.settings.workers.max(1);
         let server = HttpServer::new(move || {
             let (nats, settings) = (self.nats.clone(), self.settings.clone());
             HttpApp::new()
                 .app_data(receiver.clone())
+                .app_data(flows.clone())
                 .app_data(web::Data::new(Budget::new(
                     self.settings.memory_budget_bytes,
                 )))

@@ -2,14 +2,16 @@
 //!
 //! - **Role:** `receive` answers Meta 200 only after the signed bytes are durable; `ingest` turns them into
 //!   rows and events. One binary, either half can be scaled alone (`webhook.role`).
-//! - **In:** `GET` and `POST /webhooks/whatsapp[/{app_id}]`; the `UPDATES` stream.
+//! - **In:** `GET` and `POST /webhooks/whatsapp[/{app_id}]`; `POST /flows/{id}`; the `UPDATES` stream.
 //! - **Out:** `UPDATES` (raw posts); then `MessageReceived`, `MessageStatusChanged` on `EVENTS`.
-//! - **Tables:** reads `number_routes`, `wabas`; writes `contacts`, `contact_identities`, `conversations`,
+//!   To the tenant's server or a model: what a flow asks (`flows/`).
+//! - **Tables:** reads `number_routes`, `wabas`, `flow_endpoints`, `flow_keys`, `agents`; writes `contacts`, `contact_identities`, `conversations`,
 //!   `messages`, `message_statuses`, `raw_updates`, `quarantine`.
 //! - **Next:** `agent-client` answers messages; `gateway` shows events to tenants.
 
 mod app;
 mod consumers;
+mod flows;
 mod handlers;
 mod ingest;
 mod receive;

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use crate::handlers::{receive, verify};
+use crate::handlers::{flow, receive, verify};
 
 /// Where Meta calls.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -16,5 +16,6 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             web::resource("/webhooks/whatsapp/{app_id}")
                 .route(web::get().to(verify::handle))
                 .route(web::post().to(receive::handle_for_app)),
-        );
+        )
+        .service(web::resource("/flows/{flow}").route(web::post().to(flow::handle)));
 }

@@ -1,5 +1,6 @@
 //! One file per operation.
 
+pub(crate) mod flow;
 pub(crate) mod receive;
 pub(crate) mod verify;
 

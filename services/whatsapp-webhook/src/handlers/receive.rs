@@ -115,6 +115,7 @@ async fn take(
         received_at_us: micros(now),
         app_id: app.as_str().to_owned(),
         body: body.bytes.clone(),
+        replay: None,
     };
     committer.commit(post, body.room).await?;
     Ok(())

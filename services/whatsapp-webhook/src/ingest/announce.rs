@@ -1,9 +1,14 @@
 //! The events that follow from rows.
 
 use sb_db::DbError;
-use sb_db::ingest::{AppliedStatus, NewIncoming};
-use sb_events::proto::message::v1::{MessageReceived, MessageRef, MessageStatusChanged};
-use sb_events::{Addressed, Origin, Topology, meta, micros};
+use sb_db::dispatch::AdoptedStatus;
+use sb_db::ingest::{AppliedChange, AppliedStatus, KnownMessage, MessageSource, NewIngested};
+use sb_domain::content::Direction;
+use sb_events::proto::message::v1::{
+    MessageEchoed, MessageEdited, MessageImported, MessageReceived, MessageRef, MessageRevoked,
+    MessageStatusChanged,
+};
+use sb_events::{Addressed, Event, Origin, Topology, meta, micros};
 use sb_ids::{ConversationId, EventId, MessageId};
 
 use super::plan::Reported;
@@ -12,7 +17,7 @@ use super::store::Addressee;
 /// Larger content stays in the row: an event that no server takes would hold up every other one.
 const CONTENT_MAX: usize = 256 * 1024;
 
-fn bounded(json: &str) -> String {
+pub(super) fn bounded(json: &str) -> String {
     if json.len() > CONTENT_MAX {
         String::new()
     } else {
@@ -29,31 +34,138 @@ impl Announcer {
         Self(topology)
     }
 
-    pub(crate) fn received(
+    /// A message that was written elsewhere is a row now.
+    pub(crate) fn written(
         &self,
-        row: &NewIncoming,
+        row: &NewIngested,
         (id, conversation, sequence): (MessageId, ConversationId, i64),
     ) -> Result<Addressed, DbError> {
-        let event = MessageReceived {
+        let fact = |kind: &str| {
+            meta(
+                EventId::derive(id.as_uuid(), kind),
+                row.received_at,
+                row.organization,
+                Origin::start(row.post.as_uuid()),
+            )
+        };
+        let message = Some(MessageRef {
+            message_id: id.to_string(),
+            conversation_id: conversation.to_string(),
+            contact_id: row.contact.to_string(),
+            number_id: row.number.to_string(),
+            sequence,
+            wamid: row.wamid.clone(),
+        });
+        let (content_type, content_json) =
+            (row.content_type.to_owned(), bounded(&row.content_json));
+        let sent_at_us = micros(row.message_at);
+        let addressed = match (row.source, row.direction) {
+            (MessageSource::History, direction) => Addressed::new(
+                &self.0,
+                &MessageImported {
+                    meta: Some(fact("message.imported")),
+                    message,
+                    direction: direction.as_str().to_owned(),
+                    content_type,
+                    content_json,
+                    sent_at_us,
+                },
+            ),
+            (source, Direction::Outgoing) => Addressed::new(
+                &self.0,
+                &MessageEchoed {
+                    meta: Some(fact("message.echoed")),
+                    message,
+                    content_type,
+                    content_json,
+                    sent_at_us,
+                    source: source.as_str().to_owned(),
+                },
+            ),
+            (source, Direction::Incoming | Direction::Internal) => Addressed::new(
+                &self.0,
+                &MessageReceived {
+                    meta: Some(fact("message.received")),
+                    message,
+                    content_type,
+                    content_json,
+                    sent_at_us,
+                    standby: source == MessageSource::Standby,
+                },
+            ),
+        };
+        addressed.map_err(DbError::Event)
+    }
+
+    /// A placeholder of the past has its file.
+    pub(crate) fn filled(
+        &self,
+        row: &NewIngested,
+        known: &KnownMessage,
+    ) -> Result<Addressed, DbError> {
+        let event = MessageEdited {
             meta: Some(meta(
-                EventId::derive(id.as_uuid(), "message.received"),
+                EventId::derive(known.id.as_uuid(), "message.filled"),
                 row.received_at,
                 row.organization,
                 Origin::start(row.post.as_uuid()),
             )),
             message: Some(MessageRef {
-                message_id: id.to_string(),
-                conversation_id: conversation.to_string(),
+                message_id: known.id.to_string(),
+                conversation_id: known.conversation.to_string(),
                 contact_id: row.contact.to_string(),
                 number_id: row.number.to_string(),
-                sequence,
+                sequence: known.sequence,
                 wamid: row.wamid.clone(),
             }),
             content_type: row.content_type.to_owned(),
             content_json: bounded(&row.content_json),
-            sent_at_us: micros(row.message_at),
+            edited_at_us: micros(row.message_at),
         };
         Addressed::new(&self.0, &event).map_err(DbError::Event)
+    }
+
+    /// A message says something else, or was taken back.
+    pub(crate) fn changed(&self, change: &AppliedChange) -> Result<Addressed, DbError> {
+        let fact = |kind: &str| {
+            let name = format!("message.{kind}.{}", change.change_wamid);
+            meta(
+                EventId::derive(change.message.as_uuid(), &name),
+                change.received_at,
+                change.organization,
+                Origin::start(change.post.as_uuid()),
+            )
+        };
+        let message = Some(MessageRef {
+            message_id: change.message.to_string(),
+            conversation_id: change.conversation.to_string(),
+            contact_id: change.contact.to_string(),
+            number_id: change.number.to_string(),
+            sequence: change.sequence,
+            wamid: change.wamid.clone(),
+        });
+        let at_us = micros(change.changed_at);
+        let addressed = match &change.content {
+            Some((content_type, content)) => Addressed::new(
+                &self.0,
+                &MessageEdited {
+                    meta: Some(fact("edited")),
+                    message,
+                    content_type: content_type.clone(),
+                    content_json: bounded(&content.to_string()),
+                    edited_at_us: at_us,
+                },
+            ),
+            None => Addressed::new(
+                &self.0,
+                &MessageRevoked {
+                    meta: Some(fact("revoked")),
+                    message,
+                    revoked_at_us: at_us,
+                },
+            ),
+        };
+        addressed.map_err(DbError::Event)
     }
 
     pub(crate) fn status(
@@ -83,5 +195,36 @@ impl Announcer {
             status_json: bounded(&update.raw_json),
         };
         Addressed::new(&self.0, &event).map_err(DbError::Event)
+    }
+
+    /// A status that came before its message.
+    pub(crate) fn adopted(&self, status: &AdoptedStatus) -> Result<Addressed, DbError> {
+        let outgoing = &status.outgoing;
+        let fact = format!("message.status.{}.{}", status.status, status.recipient);
+        let event = MessageStatusChanged {
+            meta: Some(meta(
+                EventId::derive(outgoing.message.as_uuid(), &fact),
+                status.at,
+                outgoing.organization,
+                Origin::start(outgoing.message.as_uuid()),
+            )),
+            message: Some(MessageRef {
+                message_id: outgoing.message.to_string(),
+                conversation_id: outgoing.conversation.to_string(),
+                contact_id: outgoing.contact.to_string(),
+                number_id: outgoing.number.to_string(),
+                sequence: outgoing.sequence,
+                wamid: status.wamid.clone(),
+            }),
+            status: status.status.clone(),
+            status_at_us: micros(status.at),
+            status_json: bounded(&status.raw.to_string()),
+        };
+        Addressed::new(&self.0, &event).map_err(DbError::Event)
+    }
+
+    /// Any other event about a kept update.
+    pub(crate) fn told<E: Event>(&self, event: &E) -> Result<Addressed, DbError> {
+        Addressed::new(&self.0, event).map_err(DbError::Event)
     }
 }

@@ -35,6 +35,16 @@ impl Disposition {
     }
 }
 
+/// `stored`, `quarantined:number.unknown`: the name with its reason.
+impl std::fmt::Display for Disposition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.labels() {
+            (name, "") => f.write_str(name),
+            (name, reason) => write!(f, "{name}:{reason}"),
+        }
+    }
+}
+
 /// Counts dispositions.
 #[derive(Debug)]
 pub(crate) struct Dispositions(Counter<u64>);

@@ -1,17 +1,23 @@
 //! From raw posts to rows and events, a batch at a time.
 //!
 //! `plan` reads posts into units, `store` writes a batch of units in one transaction (`resolve` finds or makes
-//! the persons), `announce` builds the events, and this module ties them to the consumer.
+//! the persons; messages, `changes`, `statuses` and `effects` are written in this order), `announce` builds the
+//! events, `replays` keeps what is run again from having its effect twice, and this module ties them to the consumer.
 //!
 //! **Invariant:** every unit ends in exactly one [`Disposition`].
 //! **Invariant:** running a batch again changes nothing and publishes the same event ids.
 
 mod announce;
+mod changes;
 mod disposition;
+mod effects;
 mod plan;
+mod replays;
 mod resolve;
 mod statuses;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use sb_bus::{BatchHandler, BatchOutcome, DeliveredItem, HandlerError, Publisher};
 use sb_db::Db;
@@ -42,14 +48,20 @@ impl BatchHandler for IngestHandler {
     /// Idempotent: messages and statuses have unique keys, states only rise, and event ids are derived from
     /// rows. After a crash the batch comes again, finds its own rows by their post, and publishes again.
     async fn handle(&self, batch: Vec<DeliveredItem>) -> Result<BatchOutcome, HandlerError> {
-        let units = plan::read(&batch);
+        let plan = plan::read(&batch);
         // What can fail here is the database or the bus, and both come back: a bad update is put aside by
         // the store.
         let stored = self
             .store
-            .apply(units)
+            .apply(plan.units)
             .await
             .map_err(HandlerError::unavailable)?;
+        if !plan.replayed.is_empty() {
+            self.store
+                .settle(&plan.replayed, &stored.failed_replays)
+                .await
+                .map_err(HandlerError::unavailable)?;
+        }
         self.publisher
             .publish(&stored.events)
             .await

@@ -1,134 +1,83 @@
 //! Reading posts into units of work. No IO: what cannot be read becomes a unit too.
 
-use std::collections::HashMap;
+mod elsewhere;
+mod fields;
+mod messages;
+mod unit;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use prost::Message;
 use sb_bus::DeliveredItem;
-use sb_cloud_api::webhook::{
-    Change, ContactProfile, Envelope, InboundMessage, MessagesValue, StatusUpdate, decode,
-};
-use sb_domain::delivery::ReportedStatus;
+use sb_cloud_api::webhook::{Change, Envelope, decode};
 use sb_events::proto::update::v1::RawPost;
 use sb_events::{from_micros, uuid_field};
-use sb_ids::{MessageId, PostId};
+use sb_ids::PostId;
 use serde_json::value::RawValue;
+
+use super::replays;
+
+pub(crate) use unit::{Changed, Fact, Kept, Plan, Reported, Shown, Source, Unit, Update, Written};
 
 /// Longest piece that is kept in quarantine, in characters; the whole post stays in `UPDATES`.
 const PAYLOAD_MAX: usize = 200_000;
 
-/// Where a unit comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) post: PostId,
-    pub(crate) app_id: String,
-    pub(crate) received_at: DateTime<Utc>,
-    /// The envelope's place in `UPDATES`.
-    pub(crate) sequence: i64,
-}
-
-/// One update of a post.
-#[derive(Debug, Clone)]
-pub(crate) struct Unit {
-    pub(crate) source: Arc<Source>,
-    /// `entry[0].changes[1].messages[2]`.
-    pub(crate) place: String,
-    /// The account the entry names.
-    pub(crate) waba_id: String,
-    pub(crate) update: Update,
-}
-
-/// What an update is.
-#[derive(Debug, Clone)]
-pub(crate) enum Update {
-    Incoming(Incoming),
-    Reported(Reported),
-    /// A field or piece without a meaning yet.
-    Kept {
-        phone_number_id: Option<String>,
-        field: String,
-        payload_json: String,
-    },
-    /// Not readable, or not storable.
-    Rejected {
-        reason: &'static str,
-        payload: String,
-    },
-}
-
-/// A message from a contact.
-#[derive(Debug, Clone)]
-pub(crate) struct Incoming {
-    pub(crate) phone_number_id: String,
-    pub(crate) wamid: String,
-    pub(crate) wa_id: Option<String>,
-    pub(crate) bsuid: Option<String>,
-    pub(crate) profile_name: Option<String>,
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) content_type: &'static str,
-    pub(crate) content_json: String,
-    /// The message as Meta sent it, for quarantine.
-    pub(crate) raw_json: String,
-}
-
-/// A status of a message of ours.
-#[derive(Debug, Clone)]
-pub(crate) struct Reported {
-    pub(crate) phone_number_id: String,
-    pub(crate) wamid: String,
-    pub(crate) status: String,
-    pub(crate) known: Option<ReportedStatus>,
-    /// Our message's id, when Meta echoed one.
-    pub(crate) echoed: Option<MessageId>,
-    pub(crate) recipient: String,
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) raw_json: String,
-    /// `meta.<code>`, or empty.
-    pub(crate) error_code: String,
-    pub(crate) error_json: String,
-}
-
 /// Reads a batch.
-pub(crate) fn read(batch: &[DeliveredItem]) -> Vec<Unit> {
-    let mut units = Vec::with_capacity(batch.len());
+pub(crate) fn read(batch: &[DeliveredItem]) -> Plan {
+    let mut plan = Plan {
+        units: Vec::with_capacity(batch.len()),
+        replayed: Vec::new(),
+    };
     for item in batch {
-        let before = units.len();
-        let read = catch_unwind(AssertUnwindSafe(|| read_item(item, &mut units)));
+        let (units, replayed) = (plan.units.len(), plan.replayed.len());
+        let read = catch_unwind(AssertUnwindSafe(|| read_item(item, &mut plan)));
         if read.is_err() {
             // A bug of ours in one post must not hold up the others; the post stays in `UPDATES`.
-            units.truncate(before);
+            plan.units.truncate(units);
+            plan.replayed.truncate(replayed);
             tracing::error!(
                 stream.sequence = item.stream_sequence,
                 "reading a post panicked"
             );
-            reject_item(item, &mut units);
+            reject_item(item, &mut plan);
         }
     }
-    units
+    plan
 }
 
 /// Puts a whole post aside.
-fn reject_item(item: &DeliveredItem, units: &mut Vec<Unit>) {
+fn reject_item(item: &DeliveredItem, plan: &mut Plan) {
     let Ok(post) = RawPost::decode(item.item.payload.clone()) else {
         return;
     };
     let Ok(id) = uuid_field::<PostId>("post_id", &post.post_id) else {
         return;
     };
-    let source = Arc::new(Source {
-        post: id,
-        app_id: post.app_id,
-        received_at: from_micros(post.received_at_us),
-        sequence: i64::try_from(item.stream_sequence).unwrap_or(i64::MAX),
-    });
     let body = String::from_utf8_lossy(&post.body).into_owned();
+    let source = source(item, id, &post);
+    let sequence = source.sequence;
+    let units = &mut plan.units;
     PostReader { source, units }.reject("post".to_owned(), "", "post.panicked", &body);
+    if let Some(replay) = &post.replay {
+        plan.replayed
+            .extend(replays::places(id, sequence, &replay.places));
+    }
 }
 
-fn read_item(item: &DeliveredItem, units: &mut Vec<Unit>) {
-    let sequence = i64::try_from(item.stream_sequence).unwrap_or(i64::MAX);
+fn source(item: &DeliveredItem, id: PostId, post: &RawPost) -> Arc<Source> {
+    Arc::new(Source {
+        post: id,
+        app_id: post.app_id.clone(),
+        received_at: from_micros(post.received_at_us),
+        sequence: i64::try_from(item.stream_sequence).unwrap_or(i64::MAX),
+        is_replay: post.replay.is_some(),
+    })
+}
+
+fn read_item(item: &DeliveredItem, plan: &mut Plan) {
+    let sequence = item.stream_sequence;
     let post = match RawPost::decode(item.item.payload.clone()) {
         Ok(post) => post,
         // Only a bug or another writer puts this on the stream; the bytes stay there.
@@ -141,13 +90,16 @@ fn read_item(item: &DeliveredItem, units: &mut Vec<Unit>) {
         tracing::error!(stream.sequence = sequence, "a raw post has no id");
         return;
     };
-    let source = Arc::new(Source {
-        post: id,
-        app_id: post.app_id,
-        received_at: from_micros(post.received_at_us),
-        sequence,
-    });
+    let source = source(item, id, &post);
+    let sequence = source.sequence;
+    let units = &mut plan.units;
+    let before = units.len();
     PostReader { source, units }.read(&post.body);
+    if let Some(replay) = &post.replay {
+        replays::narrow(units, before, &replay.places);
+        plan.replayed
+            .extend(replays::places(id, sequence, &replay.places));
+    }
 }
 
 struct PostReader<'u> {
@@ -163,6 +115,23 @@ fn clipped(text: &str) -> String {
         .collect()
 }
 
+/// Where in a post something is, and whose it is.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    path: &'p str,
+    waba_id: &'p str,
+    /// When the entry says it happened, in unix seconds.
+    time: Option<i64>,
+    /// Meta's name of the field.
+    field: &'p str,
+}
+
+impl Place<'_> {
+    fn item(&self, list: &str, index: usize) -> String {
+        format!("{}.{list}[{index}]", self.path)
+    }
+}
+
 impl PostReader<'_> {
     fn push(&mut self, place: String, waba_id: &str, update: Update) {
         let source = Arc::clone(&self.source);
@@ -175,14 +144,23 @@ impl PostReader<'_> {
     }
 
     fn reject(&mut self, place: String, waba_id: &str, reason: &'static str, payload: &str) {
-        self.push(
-            place,
-            waba_id,
-            Update::Rejected {
-                reason,
-                payload: clipped(payload),
-            },
-        );
+        self.reject_of(place, (waba_id, None), reason, payload);
+    }
+
+    /// Puts a piece aside of which at least the number can be read.
+    fn reject_of(
+        &mut self,
+        place: String,
+        (waba_id, number): (&str, Option<&str>),
+        reason: &'static str,
+        payload: &str,
+    ) {
+        let update = Update::Rejected {
+            reason,
+            payload: clipped(payload),
+            phone_number_id: number.map(str::to_owned),
+        };
+        self.push(place, waba_id, update);
     }
 
     fn read(&mut self, body: &[u8]) {
@@ -199,175 +177,69 @@ impl PostReader<'_> {
         }
         for (entry_index, entry) in envelope.entry.iter().enumerate() {
             for (change_index, change) in entry.changes.iter().enumerate() {
-                let place = format!("entry[{entry_index}].changes[{change_index}]");
-                self.read_change(&place, &entry.id, change);
+                let path = format!("entry[{entry_index}].changes[{change_index}]");
+                let place = Place {
+                    path: &path,
+                    waba_id: &entry.id,
+                    time: entry.time,
+                    field: &change.field,
+                };
+                self.read_change(place, change);
             }
         }
     }
 
-    fn read_change(&mut self, place: &str, waba_id: &str, change: &Change<'_>) {
-        if change.field != "messages" {
-            return self.keep(place.to_owned(), waba_id, None, &change.field, change.value);
-        }
-        let Ok(value) = change.messages() else {
-            return self.reject(
-                place.to_owned(),
-                waba_id,
-                "value.malformed",
-                change.value.get(),
-            );
-        };
-        let number = value.metadata.phone_number_id.as_str().to_owned();
-        let names = names(&value);
-        for (index, raw) in value.messages.iter().enumerate() {
-            self.read_message(
-                format!("{place}.messages[{index}]"),
-                waba_id,
-                &number,
-                raw,
-                &names,
-            );
-        }
-        for (index, raw) in value.statuses.iter().enumerate() {
-            self.read_status(format!("{place}.statuses[{index}]"), waba_id, &number, raw);
-        }
-        let kept = [
-            ("errors", &value.errors),
-            ("user_actions", &value.user_actions),
-        ];
-        for (name, pieces) in kept {
-            for (index, raw) in pieces.iter().enumerate() {
-                let place = format!("{place}.{name}[{index}]");
-                self.keep(
-                    place,
-                    waba_id,
-                    Some(&number),
-                    &format!("messages.{name}"),
-                    raw,
-                );
-            }
+    fn read_change(&mut self, place: Place<'_>, change: &Change<'_>) {
+        let before = self.units.len();
+        self.read_value(place, change);
+        // Nothing that is known is in it: kept whole, like any field that is not known. A standby may be empty.
+        if self.units.len() == before && change.field != "standby" {
+            self.keep(place, place.path.to_owned(), None, ("", change.value, None));
         }
     }
 
+    fn read_value(&mut self, place: Place<'_>, change: &Change<'_>) {
+        match change.field.as_ref() {
+            "messages" => self.read_messages(place, change),
+            "smb_message_echoes" | "message_echoes" => self.read_echoes(place, change.value),
+            "history" => self.read_history(place, change.value),
+            "standby" => self.read_standby(place, change.value),
+            "calls" => self.read_calls(place, change.value),
+            "user_preferences" | "smb_app_state_sync" => self.read_people(place, change.value),
+            "group_lifecycle_update"
+            | "group_participants_update"
+            | "group_participant_update"
+            | "group_settings_update"
+            | "group_status_update" => self.read_groups(place, change.value),
+            _ => self.read_field(place, change.value),
+        }
+    }
+
+    /// Keeps a piece with what it means.
     fn keep(
         &mut self,
-        place: String,
-        waba_id: &str,
+        place: Place<'_>,
+        path: String,
         number: Option<&str>,
-        field: &str,
-        raw: &RawValue,
+        (list, raw, fact): (&str, &RawValue, Option<Fact>),
     ) {
-        let update = Update::Kept {
+        let field = if list.is_empty() {
+            clipped(place.field)
+        } else {
+            format!("{}.{list}", clipped(place.field))
+        };
+        let told_at = fact.as_ref().and_then(fields::told_at);
+        let entry_at = place
+            .time
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let update = Update::Kept(Kept {
             phone_number_id: number.map(str::to_owned),
-            field: clipped(field),
+            field,
             payload_json: raw.get().to_owned(),
-        };
-        self.push(place, waba_id, update);
-    }
-
-    fn read_message(
-        &mut self,
-        place: String,
-        waba_id: &str,
-        number: &str,
-        raw: &RawValue,
-        names: &HashMap<String, String>,
-    ) {
-        let Ok(message) = InboundMessage::parse(raw) else {
-            return self.reject(place, waba_id, "message.malformed", raw.get());
-        };
-        let wa_id = message.from.as_ref().map(|id| id.as_str().to_owned());
-        let bsuid = message
-            .from_user_id
-            .as_ref()
-            .map(|id| id.as_str().to_owned());
-        if wa_id.is_none() && bsuid.is_none() {
-            // System messages about a changed identity name no sender.
-            return self.keep(place, waba_id, Some(number), "messages.system", raw);
-        }
-        let profile_name = [&wa_id, &bsuid]
-            .into_iter()
-            .flatten()
-            .find_map(|id| names.get(id))
-            .cloned();
-        let content = message.content();
-        let content_type = content.type_name();
-        let Ok(content_json) = serde_json::to_string(&content) else {
-            return self.reject(place, waba_id, "message.unwritable", raw.get());
-        };
-        let update = Update::Incoming(Incoming {
-            phone_number_id: number.to_owned(),
-            wamid: message.id.as_str().to_owned(),
-            wa_id,
-            bsuid,
-            profile_name,
-            at: message.timestamp,
-            content_type,
-            content_json,
-            raw_json: raw.get().to_owned(),
+            at: told_at.or(entry_at).unwrap_or(self.source.received_at),
+            entry_time: place.time,
+            fact,
         });
-        self.push(place, waba_id, update);
+        self.push(path, place.waba_id, update);
     }
-
-    fn read_status(&mut self, place: String, waba_id: &str, number: &str, raw: &RawValue) {
-        let Ok(status) = StatusUpdate::parse(raw) else {
-            return self.reject(place, waba_id, "status.malformed", raw.get());
-        };
-        let participant = status
-            .participant_id
-            .as_ref()
-            .map(|id| id.as_str().to_owned());
-        let participant = participant.or_else(|| {
-            status
-                .participant_user_id
-                .as_ref()
-                .map(|id| id.as_str().to_owned())
-        });
-        let error = status.errors().into_iter().next();
-        let update = Update::Reported(Reported {
-            phone_number_id: number.to_owned(),
-            wamid: status.id.as_str().to_owned(),
-            known: status.reported(),
-            echoed: status
-                .callback_data
-                .as_deref()
-                .and_then(|id| MessageId::parse(id).ok()),
-            recipient: participant.unwrap_or_default(),
-            at: status.timestamp,
-            error_code: error.as_ref().map_or_else(String::new, |e| {
-                e.code
-                    .map_or_else(|| "meta.unknown".to_owned(), |code| format!("meta.{code}"))
-            }),
-            error_json: error.map_or_else(|| "null".to_owned(), |e| e.raw.to_string()),
-            status: clipped(&status.status),
-            raw_json: raw.get().to_owned(),
-        });
-        self.push(place, waba_id, update);
-    }
-}
-
-/// Profile names by each id of the person.
-fn names(value: &MessagesValue<'_>) -> HashMap<String, String> {
-    let mut names = HashMap::with_capacity(value.contacts.len());
-    for raw in &value.contacts {
-        let Ok(profile) = ContactProfile::parse(raw) else {
-            // Without its name the message is as good.
-            continue;
-        };
-        let Some(name) = profile
-            .name
-            .as_deref()
-            .map(clipped)
-            .filter(|name| !name.is_empty())
-        else {
-            continue;
-        };
-        if let Some(id) = &profile.wa_id {
-            names.insert(id.as_str().to_owned(), name.clone());
-        }
-        if let Some(id) = &profile.user_id {
-            names.insert(id.as_str().to_owned(), name);
-        }
-    }
-    names
 }

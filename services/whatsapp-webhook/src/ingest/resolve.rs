@@ -118,6 +118,23 @@ impl Resolver {
     }
 }
 
+impl Resolver {
+    /// Finds the contacts of persons who are only mentioned, and makes those that are missing.
+    pub(crate) async fn contacts(
+        &self,
+        ingest: &mut Ingest<'_>,
+        parties: HashMap<Party, Option<String>>,
+        at: DateTime<Utc>,
+    ) -> Result<HashMap<Person, ContactId>, DbError> {
+        let mut unknown: Vec<_> = parties.into_iter().collect();
+        if unknown.is_empty() {
+            return Ok(HashMap::new());
+        }
+        unknown.sort();
+        contacts(ingest, &unknown, at).await
+    }
+}
+
 /// The contact of a person whose identities are partly known: the phone's first.
 fn known_contact(person: &Person, known: &HashMap<Identity, ContactId>) -> Option<ContactId> {
     person

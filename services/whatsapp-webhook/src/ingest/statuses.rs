@@ -1,12 +1,11 @@
 //! Statuses of a batch: kept once, applied to their messages, announced.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
-use sb_db::DbError;
-use sb_db::ingest::{AppliedStatus, Ingest, KnownStatus, NewStatus, StatusChange};
-use sb_domain::delivery::{DeliveryState, ReportedStatus};
-use sb_ids::{MessageId, OrganizationId};
+use sb_db::ingest::{AppliedStatus, Ingest, KnownStatus, NewStatus, Report, StatusChanges};
+use sb_db::{DbError, SystemTx};
+use sb_ids::{MessageId, OrganizationId, Wamid};
+use serde_json::Value;
 
 use super::Disposition;
 use super::announce::Announcer;
@@ -79,7 +78,7 @@ pub(crate) async fn write(
         .map(key)
         .collect();
     let replayed = replayed(ingest, reported, &new).await?;
-    let mut changes: HashMap<MessageId, StatusChange> = HashMap::new();
+    let mut changes = StatusChanges::default();
     let mut counted = HashSet::new();
     for (status, applied) in reported.iter().zip(&matched) {
         let key = key_of(status);
@@ -91,14 +90,19 @@ pub(crate) async fn write(
         let Some(applied) = applied.filter(|_| is_new || is_replay) else {
             continue;
         };
-        if let Some(known) = status.update.known {
-            note(&mut changes, status, applied, known);
+        if let Some(word) = status.update.known {
+            let raw: Value = serde_json::from_str(&status.update.raw_json).unwrap_or_default();
+            let report = Report {
+                status: word,
+                at: status.update.at,
+                raw: &raw,
+            };
+            let key = (applied.organization, applied.message);
+            changes.add(key, &status.update.wamid, &report);
         }
         stored.events.push(announcer.status(status, applied)?);
     }
-    let mut changes: Vec<StatusChange> = changes.into_values().collect();
-    changes.sort_by_key(|c| (c.organization, c.message));
-    ingest.apply_statuses(&changes).await?;
+    ingest.apply_statuses(&changes.into_changes()).await?;
     Ok(())
 }
 
@@ -141,43 +145,19 @@ fn row(status: &Addressee<'_, Reported>, applied: Option<AppliedStatus>) -> NewS
     }
 }
 
-/// Adds a report to what is known about its message.
-fn note(
-    changes: &mut HashMap<MessageId, StatusChange>,
-    status: &Addressee<'_, Reported>,
-    applied: AppliedStatus,
-    report: ReportedStatus,
-) {
-    let change = changes
-        .entry(applied.message)
-        .or_insert_with(|| StatusChange {
-            organization: applied.organization,
-            message: applied.message,
-            wamid: status.update.wamid.clone(),
-            state: report.state().as_str(),
-            sent_at: None,
-            delivered_at: None,
-            read_at: None,
-            failed_at: None,
-            error_code: String::new(),
-            error_json: "null".to_owned(),
-        });
-    let rank = |word: &str| DeliveryState::parse(word).map_or(0, DeliveryState::rank);
-    if rank(report.state().as_str()) > rank(change.state) {
-        change.state = report.state().as_str();
+/// Gives messages that were sent elsewhere the statuses that came before them.
+pub(crate) async fn adopt(
+    tx: &mut SystemTx,
+    announcer: &Announcer,
+    messages: &[(OrganizationId, MessageId, Wamid)],
+    stored: &mut Stored,
+) -> Result<(), DbError> {
+    let adopted = tx.dispatch().adopt_statuses(messages).await?;
+    for status in &adopted {
+        stored.events.push(announcer.adopted(status)?);
     }
-    let earliest = |known: &mut Option<DateTime<Utc>>| {
-        let at = status.update.at;
-        *known = Some(known.map_or(at, |known| known.min(at)));
-    };
-    match report {
-        ReportedStatus::Sent => earliest(&mut change.sent_at),
-        ReportedStatus::Delivered => earliest(&mut change.delivered_at),
-        ReportedStatus::Read | ReportedStatus::Played => earliest(&mut change.read_at),
-        ReportedStatus::Failed => {
-            earliest(&mut change.failed_at);
-            change.error_code.clone_from(&status.update.error_code);
-            change.error_json.clone_from(&status.update.error_json);
-        }
-    }
+    let mut changes = StatusChanges::default();
+    changes.add_adopted(&adopted);
+    tx.ingest().apply_statuses(&changes.into_changes()).await?;
+    Ok(())
 }

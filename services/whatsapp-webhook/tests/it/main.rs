@@ -7,7 +7,10 @@
 
 mod bad_input;
 mod duplicates;
+mod flow_world;
+mod flows;
 mod messages;
 mod posts;
+mod replays;
 mod statuses;
 mod world;

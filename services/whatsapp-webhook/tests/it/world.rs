@@ -47,9 +47,7 @@ impl World {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let address = start(&settings, &lifecycle).await;
         let egress = Egress::new(&settings.egress).unwrap();
-        let pool = PgPool::connect(settings.database.url.as_str())
-            .await
-            .unwrap();
+        let pool = PgPool::connect(servers.test_db().url()).await.unwrap();
         let url = format!("http://{address}/webhooks/whatsapp");
         Self {
             servers,

@@ -1,0 +1,5 @@
+//! Ingest as a whole, against a real database: whole posts in, rows and events out.
+
+mod bench;
+mod corpus;
+mod order;
