@@ -77,20 +77,15 @@ pub(crate) fn seen_sequence(messages: &[ContextMessage]) -> i64 {
 
 /// The message whose read mark tells the contact that everything was read.
 pub(crate) fn latest_wamid(messages: &[ContextMessage]) -> Option<&str> {
-    let mut incoming = messages
+    let incoming = messages
         .iter()
         .rev()
         .filter(|m| m.author == Author::Contact);
-    incoming.find_map(|m| match m.content.part {
-        // A reaction shows no ticks.
-        Part::Reaction { .. } => None,
-        Part::Text { .. }
-        | Part::Media(_)
-        | Part::Template(_)
-        | Part::Location { .. }
-        | Part::Note { .. }
-        | Part::Raw { .. } => m.wamid.as_deref(),
-    })
+    // A reaction shows no ticks, and nobody wrote a notice of WhatsApp's.
+    let shows_ticks = |part: &Part| !matches!(part, Part::Reaction { .. } | Part::System(_));
+    incoming
+        .filter(|m| shows_ticks(&m.content.part))
+        .find_map(|m| m.wamid.as_deref())
 }
 
 fn system(input: &PromptInput<'_>, has_team_messages: bool) -> String {

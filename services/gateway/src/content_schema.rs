@@ -1,6 +1,7 @@
 //! How the stored formats of `sb-domain` look in the OpenAPI document. Only a description: requests and answers
 //! carry the domain's own types, and a test keeps the two in step.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,6 +22,12 @@ pub(crate) struct ContentSchema {
     /// Received only: the ad or post the contact came from, as Meta sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     referral: Option<Value>,
+    /// Received only: the catalogue product the contact asks about, as Meta sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    referred_product: Option<Value>,
+    /// Received only: Meta's id of the group it was written in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_id: Option<String>,
     /// Received only: what annotation added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     artifacts: Vec<ArtifactSchema>,
@@ -66,6 +73,9 @@ pub(crate) enum PartSchema {
         /// A voice note rather than a sound file.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         voice: bool,
+        /// Received only: a sticker that moves.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        animated: bool,
     },
     /// An approved template; the only thing that may be sent while the window is closed.
     #[schema(title = "Template")]
@@ -100,6 +110,9 @@ pub(crate) enum PartSchema {
         /// The place's address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<String>,
+        /// Received only: a page about the place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// Internal only: something an agent or the system notes for you.
     #[schema(title = "Note")]
@@ -107,6 +120,115 @@ pub(crate) enum PartSchema {
         /// What is noted.
         text: String,
     },
+    /// Received only: cards of people, in Meta's form.
+    #[schema(title = "Contacts")]
+    Contacts {
+        /// The cards.
+        contacts: Vec<Value>,
+    },
+    /// Received only: a pressed quick-reply button.
+    #[schema(title = "Button reply")]
+    ButtonReply {
+        /// What you put behind it; empty when Meta names none.
+        #[serde(default)]
+        id: String,
+        /// What stood on it.
+        title: String,
+        /// It was a template's button.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        template: bool,
+    },
+    /// Received only: a picked row of a list.
+    #[schema(title = "List reply")]
+    ListReply {
+        /// What you put behind the row.
+        id: String,
+        /// What stood on it.
+        title: String,
+        /// The line under it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// Received only: a finished flow or a filled-in address.
+    #[schema(title = "Flow reply")]
+    FlowReply {
+        /// `flow` or `address_message`.
+        name: String,
+        /// What the contact's chat shows.
+        #[serde(default)]
+        body: String,
+        /// What the contact entered; text when it is no JSON document.
+        response: Value,
+    },
+    /// Received only: the contact's answer to a request to be called.
+    #[schema(title = "Call permission reply")]
+    CallPermissionReply {
+        /// Calls are allowed.
+        accepted: bool,
+        /// Until the contact takes it back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        permanent: bool,
+        /// When a permission that is not permanent ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<DateTime<Utc>>,
+        /// Given by WhatsApp because the contact called.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        automatic: bool,
+    },
+    /// Received only: a cart.
+    #[schema(title = "Order")]
+    Order {
+        /// Meta's id of the catalogue.
+        catalog_id: String,
+        /// What the contact wrote with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// What is in it.
+        items: Vec<OrderItemSchema>,
+    },
+    /// Received only: WhatsApp's own notice about the contact.
+    #[schema(title = "System notice")]
+    System {
+        /// `user_changed_number`, `user_changed_user_id`, `customer_identity_changed`, …
+        kind: String,
+        /// What the chat shows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+        /// The phone number from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wa_id: Option<String>,
+        /// The business-scoped id from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<String>,
+        /// The id across the portfolio from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_user_id: Option<String>,
+        /// The business-scoped id until now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_user_id: Option<String>,
+        /// The id across the portfolio until now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_parent_user_id: Option<String>,
+        /// The identity check that changed, as Meta sent it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Value>,
+    },
+    /// Received only: the contact opened the chat for the first time.
+    #[schema(title = "Chat opened")]
+    RequestWelcome {},
+    /// Received only: something the Cloud API does not deliver.
+    #[schema(title = "Unsupported")]
+    Unsupported {
+        /// Meta's word for what it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        meta_type: Option<String>,
+        /// Meta's errors as they came.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<Value>,
+    },
+    /// Received only: a file of the past whose bytes may follow, or never come.
+    #[schema(title = "Media placeholder")]
+    MediaPlaceholder {},
     /// Received only: a type that is not interpreted yet, as Meta sent it.
     #[schema(title = "Raw")]
     Raw {
@@ -115,6 +237,21 @@ pub(crate) enum PartSchema {
         /// The message object as received.
         raw: Value,
     },
+}
+
+/// One line of a cart.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderItem)]
+pub(crate) struct OrderItemSchema {
+    /// Your id of the product.
+    retailer_id: String,
+    /// How many.
+    quantity: i64,
+    /// The price of one, as Meta sent it.
+    #[schema(example = 7.99)]
+    price: Value,
+    /// ISO 4217.
+    currency: String,
 }
 
 /// Kinds of files.
@@ -208,7 +345,8 @@ pub(crate) struct AgentConfigSchema {
 mod tests {
     use sb_domain::agent::AgentConfig;
     use sb_domain::content::{
-        Artifact, ArtifactKind, Forwarded, MediaKind, MediaPart, MessageContent, Part, TemplatePart,
+        Artifact, ArtifactKind, CallPermissionReply, Forwarded, MediaKind, MediaPart,
+        MessageContent, OrderItem, Part, SystemNotice, TemplatePart,
     };
     use sb_ids::MediaId;
     use serde_json::json;
@@ -225,7 +363,64 @@ mod tests {
             filename: Some("f".to_owned()),
             mime_type: Some("image/png".to_owned()),
             voice: true,
+            animated: true,
         })
+    }
+
+    fn received_parts() -> Vec<Part> {
+        let text = || Some("t".to_owned());
+        vec![
+            Part::Contacts {
+                contacts: vec![json!({ "name": {} })],
+            },
+            Part::ButtonReply {
+                id: "1".to_owned(),
+                title: "t".to_owned(),
+                template: true,
+            },
+            Part::ListReply {
+                id: "1".to_owned(),
+                title: "t".to_owned(),
+                description: text(),
+            },
+            Part::FlowReply {
+                name: "flow".to_owned(),
+                body: "b".to_owned(),
+                response: json!({ "a": 1 }),
+            },
+            Part::CallPermissionReply(CallPermissionReply {
+                accepted: true,
+                permanent: true,
+                expires_at: DateTime::from_timestamp(1, 0),
+                automatic: true,
+            }),
+            Part::Order {
+                catalog_id: "1".to_owned(),
+                text: text(),
+                items: vec![OrderItem {
+                    retailer_id: "r".to_owned(),
+                    quantity: 1,
+                    price: json!(7.99),
+                    currency: "EUR".to_owned(),
+                }],
+            },
+            Part::System(SystemNotice {
+                kind: "k".to_owned(),
+                body: text(),
+                wa_id: text(),
+                user_id: text(),
+                parent_user_id: text(),
+                previous_user_id: text(),
+                previous_parent_user_id: text(),
+                identity: Some(json!({})),
+            }),
+            Part::RequestWelcome {},
+            Part::Unsupported {
+                meta_type: text(),
+                errors: vec![json!({})],
+            },
+            Part::MediaPlaceholder {},
+        ]
     }
 
     fn every_content() -> Vec<MessageContent> {
@@ -253,6 +448,7 @@ mod tests {
                 longitude: 2.0,
                 name: Some("n".to_owned()),
                 address: Some("a".to_owned()),
+                url: Some("https://x.test".to_owned()),
             },
             Part::Note {
                 text: "t".to_owned(),
@@ -264,10 +460,13 @@ mod tests {
         ];
         parts
             .into_iter()
+            .chain(received_parts())
             .map(|part| MessageContent {
                 reply_to: Some("wamid.2".to_owned()),
                 forwarded: Some(Forwarded::Frequently),
                 referral: Some(json!({ "source": "ad" })),
+                referred_product: Some(json!({ "catalog_id": "1" })),
+                group_id: Some("g".to_owned()),
                 artifacts: vec![Artifact {
                     kind: ArtifactKind::Description,
                     text: "t".to_owned(),

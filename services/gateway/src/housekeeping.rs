@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_mins(10);
 
-/// Removes expired idempotency keys until the end. Safe on many replicas: removing twice is removing once.
+/// Removes expired idempotency keys and replaced flow keys until the end. Safe on many replicas: removing twice is removing once.
 pub(crate) async fn run(db: Db, clock: Clock, stopping: CancellationToken) {
     loop {
         tokio::select! {
@@ -18,7 +18,7 @@ pub(crate) async fn run(db: Db, clock: Clock, stopping: CancellationToken) {
         if let Err(error) = forget(&db, &clock).await {
             tracing::warn!(
                 error = sb_telemetry::as_error(&error),
-                "expired idempotency keys could not be removed, trying again later"
+                "what has expired could not be removed, trying again later"
             );
         }
     }
@@ -27,5 +27,6 @@ pub(crate) async fn run(db: Db, clock: Clock, stopping: CancellationToken) {
 async fn forget(db: &Db, clock: &Clock) -> Result<(), DbError> {
     let mut tx = db.system(SystemReason::Housekeeping).await?;
     tx.delete_expired_idempotency(clock.now()).await?;
+    tx.forget_replaced_flow_keys(clock.now()).await?;
     tx.commit().await
 }

@@ -4,7 +4,8 @@ use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::handlers::{
-    agents, api_keys, contacts, conversations, events, media, messages, numbers, organizations,
+    agents, api_keys, contacts, conversations, events, flow_endpoints, media, messages, numbers,
+    operator_quarantine, organizations, quarantine,
 };
 
 /// Adds all operations under `/v1`.
@@ -26,6 +27,12 @@ fn operations(config: &mut ServiceConfig<'_>) {
         .service(numbers::list::list)
         .service(numbers::get::get)
         .service(numbers::update::update)
+        .service(flow_endpoints::create::create)
+        .service(flow_endpoints::list::list)
+        .service(flow_endpoints::get::get)
+        .service(flow_endpoints::update::update)
+        .service(flow_endpoints::rotate_key::rotate_key)
+        .service(flow_endpoints::delete::delete)
         .service(agents::create::create)
         .service(agents::list::list)
         .service(agents::get::get)
@@ -42,5 +49,13 @@ fn operations(config: &mut ServiceConfig<'_>) {
         .service(messages::list::list)
         .service(media::upload::upload)
         .service(media::get::get)
-        .service(events::stream::stream);
+        .service(events::stream::stream)
+        .service(quarantine::list::list)
+        .service(quarantine::get::get)
+        .service(quarantine::replay::replay)
+        .service(quarantine::discard::discard)
+        .service(operator_quarantine::list::list)
+        .service(operator_quarantine::get::get)
+        .service(operator_quarantine::replay::replay)
+        .service(operator_quarantine::discard::discard);
 }

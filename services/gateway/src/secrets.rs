@@ -1,12 +1,14 @@
 //! Secrets of tenants on their way into the database: sealed for their row, never read back here.
 
 use sb_http::{FieldErrors, Problem};
-use sb_ids::{AgentId, NumberId, OrganizationId};
-use sb_vault::{Binding, Vault};
+use sb_ids::{AgentId, FlowEndpointId, FlowKeyId, NumberId, OrganizationId};
+use sb_vault::{Binding, SealedSecret, Vault};
 use uuid::Uuid;
 
 /// Longest secret; Meta's tokens have a few hundred characters.
 const LONGEST: usize = 4096;
+
+const FLOW_KEY: (&str, &str) = ("flow_keys", "private_key_sealed");
 
 /// Seals Meta's access token of a number.
 pub(crate) fn seal_access_token(
@@ -40,6 +42,60 @@ pub(crate) fn seal_model_key(
     )
 }
 
+/// Seals the private key of an account's flow endpoints.
+pub(crate) fn seal_flow_key(
+    vault: &Vault,
+    organization: OrganizationId,
+    key: FlowKeyId,
+    pem: &str,
+) -> Result<Vec<u8>, Problem> {
+    seal(vault, FLOW_KEY, organization, key.as_uuid(), pem)
+}
+
+/// Seals the private key that a rotation replaces, for the column where it waits for its end.
+pub(crate) fn seal_previous_flow_key(
+    vault: &Vault,
+    organization: OrganizationId,
+    key: FlowKeyId,
+    sealed: Vec<u8>,
+) -> Result<Vec<u8>, Problem> {
+    let (owner, row) = (organization.as_uuid(), key.as_uuid());
+    let (table, column) = FLOW_KEY;
+    let binding = Binding {
+        table,
+        column,
+        organization_id: owner.as_bytes(),
+        row_id: row.as_bytes(),
+    };
+    let opened = SealedSecret::from_bytes(sealed)
+        .and_then(|sealed| vault.open(&binding, &sealed))
+        .map_err(Problem::internal)?;
+    let pem = opened.expose_str().map_err(Problem::internal)?;
+    seal(
+        vault,
+        ("flow_keys", "previous_private_key_sealed"),
+        organization,
+        row,
+        pem,
+    )
+}
+
+/// Seals the key of our signatures on requests to a flow endpoint's server.
+pub(crate) fn seal_signing_secret(
+    vault: &Vault,
+    organization: OrganizationId,
+    endpoint: FlowEndpointId,
+    secret: &str,
+) -> Result<Vec<u8>, Problem> {
+    seal(
+        vault,
+        ("flow_endpoints", "signing_secret_sealed"),
+        organization,
+        endpoint.as_uuid(),
+        secret,
+    )
+}
+
 fn seal(
     vault: &Vault,
     (table, column): (&str, &str),
@@ -56,7 +112,7 @@ fn seal(
     };
     vault
         .seal(&binding, secret.as_bytes())
-        .map(sb_vault::SealedSecret::into_bytes)
+        .map(SealedSecret::into_bytes)
         .map_err(Problem::internal)
 }
 

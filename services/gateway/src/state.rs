@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event_stream::StreamSlots;
 
+/// Keys that are made at once: each takes a processor for a good part of a second.
+const KEYS_AT_ONCE: usize = 1;
+
 /// Files that are in memory at once, since the storage takes them whole.
 const UPLOADS_AT_ONCE: usize = 2;
 
@@ -29,6 +32,7 @@ pub(crate) struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) streams: StreamSlots,
     pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) key_making: Arc<Semaphore>,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -43,6 +47,8 @@ pub(crate) struct Limits {
     pub(crate) streams_per_key: usize,
     /// Our Meta apps; the first one is the default of a new number.
     pub(crate) apps: Vec<MetaAppId>,
+    /// Servers of tenants may be called without TLS: only where private addresses may be called at all.
+    pub(crate) allows_plain_http: bool,
 }
 
 impl Limits {
@@ -57,6 +63,7 @@ impl Limits {
             idempotency_lifetime: TimeDelta::try_hours(hours).unwrap_or(TimeDelta::hours(24)),
             media_bytes: settings.gateway.media_limit_bytes,
             streams_per_key: settings.gateway.streams_per_key,
+            allows_plain_http: settings.egress.allow_private_addresses,
             apps: ids
                 .filter(|id| !id.is_empty())
                 .map(MetaAppId::parse)
@@ -84,6 +91,7 @@ impl Gateway {
             limits,
             streams: StreamSlots::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
             stopping: CancellationToken::new(),
         }
     }

@@ -8,6 +8,7 @@
 
 mod app;
 mod control;
+mod flows;
 mod graph;
 mod handle;
 mod llm;

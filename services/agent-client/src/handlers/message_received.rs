@@ -116,11 +116,14 @@ fn read(event: &MessageReceived, item: &DeliveredItem) -> Result<TurnRequest, Ma
     })
 }
 
-/// An emoji on a message wants no words, and WhatsApp's own notices ("changed their number") were not written by
-/// anybody.
+/// In a conversation of somebody else nobody waits for us. An emoji on a message wants no words, and WhatsApp's own
+/// notices ("changed their number") were not written by anybody.
 fn wants_answer(event: &MessageReceived) -> bool {
+    if event.standby {
+        return false;
+    }
     match event.content_type.as_str() {
-        "reaction" => false,
+        "reaction" | "system" | "call_permission_reply" | "media_placeholder" => false,
         "raw" => {
             let content: serde_json::Value =
                 serde_json::from_str(&event.content_json).unwrap_or_default();
@@ -151,6 +154,12 @@ mod tests {
             r#"{"type":"raw","meta_type":"order","raw":{}}"#
         )));
         assert!(!wants_answer(&event("reaction", "{}")));
+        assert!(!wants_answer(&event("system", "{}")));
+        let copy = MessageReceived {
+            standby: true,
+            ..event("text", "{}")
+        };
+        assert!(!wants_answer(&copy), "somebody else answers");
         assert!(!wants_answer(&event(
             "raw",
             r#"{"type":"raw","meta_type":"system","raw":{}}"#

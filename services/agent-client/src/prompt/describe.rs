@@ -1,5 +1,7 @@
 //! One message as text for the model.
 
+mod received;
+
 use std::collections::HashMap;
 
 use sb_db::ContextMessage;
@@ -48,6 +50,14 @@ pub(super) fn describe(content: &MessageContent, quotes: &Quotes<'_>) -> Option<
     if content.forwarded.is_some() {
         lines.push(Tag::new("forwarded").render());
     }
+    if let Some(product) = &content.referred_product {
+        let json = product.to_string();
+        lines.push(
+            Tag::new("product")
+                .text(shortened(&json, RAW_CHARS_MAX))
+                .render(),
+        );
+    }
     lines.push(describe_part(content, quotes)?);
     Some(lines.join("\n"))
 }
@@ -85,12 +95,22 @@ fn describe_part(content: &MessageContent, quotes: &Quotes<'_>) -> Option<String
             longitude,
             name,
             address,
+            url: _,
         } => Tag::new("location")
             .attribute("latitude", &latitude.to_string())
             .attribute("longitude", &longitude.to_string())
             .attribute("name", name.as_deref().unwrap_or_default())
             .attribute("address", address.as_deref().unwrap_or_default())
             .render(),
+        Part::ButtonReply { title, .. } | Part::ListReply { title, .. } => title.clone(),
+        Part::Contacts { .. }
+        | Part::FlowReply { .. }
+        | Part::CallPermissionReply(_)
+        | Part::Order { .. }
+        | Part::System(_)
+        | Part::RequestWelcome {}
+        | Part::Unsupported { .. }
+        | Part::MediaPlaceholder {} => received::describe(&content.part)?,
         Part::Raw { meta_type, raw } => describe_raw(meta_type, raw),
     })
 }

@@ -84,6 +84,7 @@ fn media(kind: MediaKind) -> MediaPart {
         filename: None,
         mime_type: None,
         voice: false,
+        animated: false,
     }
 }
 
@@ -145,6 +146,7 @@ fn files_are_described_with_what_annotation_made_of_them() {
     }];
     let voice = MessageContent::of(Part::Media(MediaPart {
         voice: true,
+        animated: false,
         ..media(MediaKind::Audio)
     }));
     let text = chat(vec![(Author::Contact, document), (Author::Contact, voice)]);
@@ -179,6 +181,7 @@ fn quotes_reactions_places_and_templates_are_tags() {
         longitude: -2.0,
         name: Some("Port".to_owned()),
         address: None,
+        url: None,
     });
     let text = chat(vec![
         (Author::Organization, template),

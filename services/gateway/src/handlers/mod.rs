@@ -5,10 +5,13 @@ pub(crate) mod api_keys;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod events;
+pub(crate) mod flow_endpoints;
 pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod numbers;
+pub(crate) mod operator_quarantine;
 pub(crate) mod organizations;
+pub(crate) mod quarantine;
 
 use sb_db::DbError;
 use sb_http::{FieldError, Problem};

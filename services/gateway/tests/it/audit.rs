@@ -1,11 +1,12 @@
 //! Every change leaves a line.
 
 use sb_client::{
-    CreateAgent, CreateNumber, SendMessage, UpdateAgent, UpdateConversation, UpdateNumber,
-    UpdateOrganization, Upload,
+    CreateAgent, CreateNumber, RotateFlowKey, SendMessage, UpdateAgent, UpdateConversation,
+    UpdateFlowEndpoint, UpdateNumber, UpdateOrganization, Upload,
 };
 use sb_ids::{PhoneNumberId, WabaId};
 
+use crate::quarantine::kept;
 use crate::world::{CONTACT, KeySeed, World, template};
 
 async fn change_everything(world: &World) {
@@ -38,6 +39,7 @@ async fn change_everything(world: &World) {
         .update_number(number, &UpdateNumber::default())
         .await
         .unwrap();
+    change_flow_endpoints(world).await;
     let agent = CreateAgent {
         name: "a".to_owned(),
         ..CreateAgent::default()
@@ -65,6 +67,39 @@ async fn change_everything(world: &World) {
         bytes: b"a".to_vec(),
     };
     client.upload_media(upload).await.unwrap();
+    look_after_quarantine(world).await;
+}
+
+async fn look_after_quarantine(world: &World) {
+    let owner = Some(world.tenant.organization);
+    let (client, operator) = (world.client(), world.operator());
+    let update = kept(world, owner).await.id;
+    client.replay_quarantined(update).await.unwrap();
+    client.discard_quarantined(update, "Ana").await.unwrap();
+    let update = kept(world, owner).await.id;
+    operator.operator_replay_quarantined(update).await.unwrap();
+    let discarded = operator.operator_discard_quarantined(update, "Ana").await;
+    discarded.unwrap();
+}
+
+async fn change_flow_endpoints(world: &World) {
+    let client = world.client();
+    let flow = crate::flow_endpoints::new_endpoint(world);
+    let flow = client
+        .create_flow_endpoint(&flow)
+        .await
+        .unwrap()
+        .endpoint
+        .id;
+    client
+        .update_flow_endpoint(flow, &UpdateFlowEndpoint::default())
+        .await
+        .unwrap();
+    client
+        .rotate_flow_key(flow, RotateFlowKey::default(), None)
+        .await
+        .unwrap();
+    client.delete_flow_endpoint(flow).await.unwrap();
 }
 
 #[tokio::test]

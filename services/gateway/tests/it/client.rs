@@ -183,6 +183,7 @@ async fn every_kind_of_content_is_taken_and_comes_back_as_it_was() {
             filename: None,
             mime_type: None,
             voice: false,
+            animated: false,
         }),
         Part::Reaction {
             message_id: "wamid.1".to_owned(),
@@ -193,6 +194,7 @@ async fn every_kind_of_content_is_taken_and_comes_back_as_it_was() {
             longitude: -77.05,
             name: None,
             address: None,
+            url: None,
         },
     ];
     for part in parts {

@@ -1,12 +1,14 @@
 //! Two tenants: nothing of one can be seen, changed or used by the other.
 
 use sb_client::{
-    ClientError, CreateNumber, PageOptions, SendMessage, UpdateAgent, UpdateConversation,
-    UpdateNumber, UpdateOrganization, Upload,
+    ClientError, CreateFlowEndpoint, CreateNumber, FlowHandler, PageOptions, RotateFlowKey,
+    SendMessage, UpdateAgent, UpdateConversation, UpdateFlowEndpoint, UpdateNumber,
+    UpdateOrganization, Upload,
 };
 use sb_domain::content::MessageContent;
 use sb_ids::ApiKeyId;
 
+use crate::flow_endpoints::new_endpoint;
 use crate::world::{CONTACT, KeySeed, World, template};
 
 /// The code of a refusal.
@@ -83,6 +85,77 @@ async fn another_tenants_ids_do_not_exist() {
     assert_eq!(
         code(other.send_message(&into, None).await),
         "conversation.not_found"
+    );
+}
+
+#[tokio::test]
+async fn another_tenants_flow_endpoints_do_not_exist() {
+    let world = World::start().await;
+    let client = world.client();
+    let made = client
+        .create_flow_endpoint(&new_endpoint(&world))
+        .await
+        .unwrap();
+    let id = made.endpoint.id;
+    let other = world.another_tenant().await;
+    let other = world.client_with(&other.api_key);
+    let missing = "flow_endpoint.not_found";
+    assert_eq!(code(other.flow_endpoint(id).await), missing);
+    let change = UpdateFlowEndpoint::default();
+    assert_eq!(code(other.update_flow_endpoint(id, &change).await), missing);
+    let rotated = other
+        .rotate_flow_key(id, RotateFlowKey::default(), None)
+        .await;
+    assert_eq!(code(rotated), missing);
+    assert_eq!(code(other.delete_flow_endpoint(id).await), missing);
+    let page = PageOptions::default();
+    assert!(
+        other
+            .list_flow_endpoints(&page)
+            .await
+            .unwrap()
+            .data
+            .is_empty()
+    );
+    assert_eq!(client.flow_endpoint(id).await.unwrap(), made.endpoint);
+}
+
+#[tokio::test]
+async fn flow_endpoints_refer_to_nothing_of_another_tenant() {
+    let world = World::start().await;
+    let other = world.another_tenant().await;
+    let client = world.client_with(&other.api_key);
+    let foreign_account = new_endpoint(&world);
+    assert_eq!(
+        code(client.create_flow_endpoint(&foreign_account).await),
+        "request.invalid"
+    );
+    let foreign_agent = FlowHandler::Agent {
+        agent_id: Some(world.tenant.agent),
+    };
+    let new = CreateFlowEndpoint {
+        waba_id: other.waba.clone(),
+        handler: foreign_agent.clone(),
+        ..foreign_account
+    };
+    assert_eq!(
+        code(client.create_flow_endpoint(&new).await),
+        "request.invalid"
+    );
+    let own = CreateFlowEndpoint {
+        handler: FlowHandler::Agent {
+            agent_id: Some(other.agent),
+        },
+        ..new
+    };
+    let own = client.create_flow_endpoint(&own).await.unwrap().endpoint.id;
+    let change = UpdateFlowEndpoint {
+        handler: Some(foreign_agent),
+        ..UpdateFlowEndpoint::default()
+    };
+    assert_eq!(
+        code(client.update_flow_endpoint(own, &change).await),
+        "request.invalid"
     );
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod flows;
 pub(crate) mod inbound;
 pub(crate) mod llm;
 pub(crate) mod logs;
@@ -55,7 +56,8 @@ fn phone_routes(config: &mut web::ServiceConfig) {
         .route("/phones/{wa_id}/messages", web::post().to(inbound::message))
         .route("/phones/{wa_id}/media", web::post().to(inbound::media))
         .route("/phones/{wa_id}/read", web::post().to(phones::read))
-        .route("/bulk", web::post().to(inbound::bulk));
+        .route("/bulk", web::post().to(inbound::bulk))
+        .route("/flows/exchange", web::post().to(flows::exchange));
 }
 
 fn log_routes(config: &mut web::ServiceConfig) {

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use sb_db::SystemReason;
 use sb_db::dispatch::ConversationKey;
-use sb_db::ingest::{NewStatus, StatusChange};
-use sb_domain::delivery::DeliveryState;
+use sb_db::ingest::{NewStatus, Report, StatusChanges};
+use sb_domain::delivery::{DeliveryState, ReportedStatus};
 use sb_ids::MessageId;
 use sb_testkit::wait_until;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, now};
 
@@ -17,19 +17,15 @@ async fn delivered(world: &World, talk: ConversationKey, id: MessageId, wamid: &
     let wanted = (talk.organization, Some(id), wamid.to_owned());
     let matched = tx.ingest().match_statuses(&[wanted]).await.unwrap();
     assert_eq!(matched[0].map(|applied| applied.message), Some(id));
-    let change = StatusChange {
-        organization: talk.organization,
-        message: id,
-        wamid: wamid.to_owned(),
-        state: "delivered",
-        sent_at: None,
-        delivered_at: Some(now()),
-        read_at: None,
-        failed_at: None,
-        error_code: String::new(),
-        error_json: "null".to_owned(),
+    let report = Report {
+        status: ReportedStatus::Delivered,
+        at: now(),
+        raw: &Value::Null,
     };
-    tx.ingest().apply_statuses(&[change]).await.unwrap();
+    let mut changes = StatusChanges::default();
+    changes.add((talk.organization, id), wamid, &report);
+    let changes = changes.into_changes();
+    tx.ingest().apply_statuses(&changes).await.unwrap();
     tx.commit().await.unwrap();
 }
 

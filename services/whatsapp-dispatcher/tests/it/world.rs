@@ -181,7 +181,10 @@ impl World {
             organization: key.organization,
             conversation: key.conversation,
             messages: 1,
+            past: 0,
             latest_at: at,
+            incoming_at: Some(at),
+            takeover_at: None,
         };
         let mut tx = self.db.system(SystemReason::Ingest).await.unwrap();
         tx.ingest().advance_conversations(&[advance]).await.unwrap();

@@ -108,6 +108,11 @@ fn check_content(content: &MessageContent, errors: &mut FieldErrors) {
     let received_only = [
         ("content.forwarded", content.forwarded.is_some()),
         ("content.referral", content.referral.is_some()),
+        (
+            "content.referred_product",
+            content.referred_product.is_some(),
+        ),
+        ("content.group_id", content.group_id.is_some()),
         ("content.artifacts", !content.artifacts.is_empty()),
         (
             "content.media_id",
