@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod updates;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -46,6 +48,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look after updates of Meta's that could not be handled.
+    #[command(subcommand)]
+    Quarantine(updates::QuarantineCommand),
+    /// Run the updates of a time again, as far as they are kept; nothing takes effect twice.
+    Replay(updates::ReplayArgs),
     /// Put every secret in the database under the first master key of vault.keys.
     RotateKeys,
     /// Make a master key for vault.keys.

@@ -75,13 +75,9 @@ pub(crate) async fn message_once(
 
 /// The words of a text message.
 pub(crate) fn words(content: &MessageContent) -> &str {
-    match &content.part {
-        Part::Text { body, .. } => body,
-        Part::Media(_)
-        | Part::Template(_)
-        | Part::Reaction { .. }
-        | Part::Location { .. }
-        | Part::Note { .. }
-        | Part::Raw { .. } => "",
+    if let Part::Text { body, .. } = &content.part {
+        body
+    } else {
+        ""
     }
 }

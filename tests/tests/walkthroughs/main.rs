@@ -2,9 +2,11 @@
 //! looking into another tenant, and bad input.
 
 mod bad_input;
+mod flows;
 mod looking;
 mod numbers_and_files;
 mod people_write;
+mod quarantine;
 mod starting;
 mod tenants_are_apart;
 mod tenants_send;

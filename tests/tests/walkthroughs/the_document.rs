@@ -4,7 +4,8 @@ use anyhow::{Context, ensure};
 use e2e::repository;
 
 /// The sources of the walkthroughs.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
+    include_str!("flows.rs"),
     include_str!("people_write.rs"),
     include_str!("starting.rs"),
     include_str!("tenants_send.rs"),

@@ -1,5 +1,6 @@
 //! `switchboard doctor`: what is wrong, and what to do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anyhow::bail;
 use sb_bus::Bus;
 use sb_cloud_api::graph::Graph;
 use sb_config::Settings;
-use sb_db::Db;
+use sb_db::{Db, DbError, SystemReason};
 use sb_egress::Egress;
 use sb_events::Topology;
 use sb_vault::Vault;
@@ -44,6 +45,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         ("settings", check_settings(&settings)),
         ("database", check_database(&settings).await),
         ("nats", check_nats(&settings).await),
+        ("quarantine", check_quarantine(&settings).await),
         ("vault", check_vault(&settings)),
         ("graph api", check_graph(&settings).await),
         ("webhook", check_webhook(&settings).await),
@@ -109,6 +111,37 @@ async fn check_nats(settings: &Settings) -> Finding {
         ),
         Err(elapsed) => Finding::bad(&elapsed, "is nats-server running, and is NATS_URL right?"),
     }
+}
+
+/// Updates that wait for somebody are no fault of the installation.
+async fn check_quarantine(settings: &Settings) -> Finding {
+    if settings.database.url.as_str().is_empty() {
+        return Finding::Skipped("DATABASE_URL is not set");
+    }
+    match open_updates(settings).await {
+        Ok(reasons) if reasons.is_empty() => Finding::Good("no update waits".to_owned()),
+        Ok(reasons) => {
+            let total: i64 = reasons.values().sum();
+            let reasons: Vec<String> = reasons
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            Finding::Good(format!(
+                "{total} update(s) wait ({}): `switchboard quarantine list --operator` shows them",
+                reasons.join(", ")
+            ))
+        }
+        Err(error) => Finding::bad(&error, "is the database reachable and migrated?"),
+    }
+}
+
+async fn open_updates(settings: &Settings) -> Result<BTreeMap<String, i64>, DbError> {
+    let topology = Topology::new(&settings.nats.prefix);
+    let db = Db::connect(&settings.database, topology).await?;
+    let mut tx = db.system(SystemReason::Operations).await?;
+    let reasons = tx.operations().quarantine_by_reason().await?;
+    tx.rollback().await?;
+    Ok(reasons)
 }
 
 fn check_vault(settings: &Settings) -> Finding {

@@ -3,6 +3,8 @@
 mod doctor;
 mod gateway;
 mod migrate;
+mod quarantine;
+mod replay;
 mod rotate;
 mod send;
 pub(crate) mod serve;
@@ -55,6 +57,12 @@ fn dispatch(command: Command, settings: Settings) -> ExitCode {
         Command::Tail(args) => once(settings, async |settings| tail::run(&args, &settings).await),
         Command::Why { id, json } => once(settings, async |settings| {
             why::run(&id, json, &settings).await
+        }),
+        Command::Quarantine(command) => once(settings, async |settings| {
+            quarantine::run(&command, &settings).await
+        }),
+        Command::Replay(args) => once(settings, async |settings| {
+            replay::run(&args, &settings).await
         }),
         Command::RotateKeys => once(settings, rotate::run),
         Command::Servers { command } => servers::run(&command, settings),

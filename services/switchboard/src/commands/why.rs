@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use sb_config::{Need, Settings};
-use sb_db::{Db, MessageStory, SystemReason};
+use sb_db::{Db, MessageStory, QuarantinedItem, SystemReason};
 use sb_events::Topology;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,10 +18,8 @@ pub(crate) async fn run(id: &str, as_json: bool, settings: &Settings) -> anyhow:
     let mut stories = tx.stories();
     let found = stories.find(Uuid::try_parse(id).ok(), id).await?;
     if found.is_empty() {
-        bail!(
-            "no message has the id or wamid {id}. If Meta has just sent it, look at the `updates` metric of \
-             whatsapp-webhook; if it was refused, it is in the quarantine table"
-        );
+        let aside = tx.quarantine().search(id).await?;
+        bail!("no message has the id or wamid {id}. {}", hint(&aside));
     }
     let mut chapters = Vec::new();
     for story in found {
@@ -46,6 +44,20 @@ pub(crate) async fn run(id: &str, as_json: bool, settings: &Settings) -> anyhow:
     };
     super::print(&text);
     Ok(())
+}
+
+/// Where else to look.
+fn hint(aside: &[QuarantinedItem]) -> String {
+    if aside.is_empty() {
+        return "Nothing in quarantine mentions it either; if Meta has just sent it, look at the `updates` metric of \
+                whatsapp-webhook"
+            .to_owned();
+    }
+    let lines = aside.iter().map(|item| {
+        let (id, reason) = (item.id, &item.reason);
+        format!("\n  in quarantine for {reason}: `switchboard quarantine show --operator {id}`")
+    });
+    lines.collect()
 }
 
 fn to_json(story: &MessageStory) -> Value {

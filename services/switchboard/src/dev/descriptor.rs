@@ -25,6 +25,7 @@ impl Descriptor {
             "nats_url": settings.nats.url.as_str(),
             "organization_id": tenant.organization_id,
             "api_key": tenant.api_key,
+            "operator_key": settings.gateway.operator_key.expose(),
             "phone_number_id": settings.simulator.phone_number_id,
             "waba_id": settings.simulator.waba_id,
             "app_id": settings.simulator.app_id,
