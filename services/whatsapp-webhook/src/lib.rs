@@ -3,10 +3,14 @@
 //! - **Role:** `receive` answers Meta 200 only after the signed bytes are durable; `ingest` turns them into
 //!   rows and events. One binary, either half can be scaled alone (`webhook.role`).
 //! - **In:** `GET` and `POST /webhooks/whatsapp[/{app_id}]`; `POST /flows/{id}`; the `UPDATES` stream.
-//! - **Out:** `UPDATES` (raw posts); then `MessageReceived`, `MessageStatusChanged` on `EVENTS`.
+//! - **Out:** `UPDATES` (raw posts); then on `EVENTS` what happened to messages (`MessageReceived`, `MessageEchoed`,
+//!   `MessageImported`, `MessageEdited`, `MessageRevoked`, `MessageStatusChanged`) and to everything else
+//!   (`TemplateChanged`, `NumberChanged`, `AccountUpdated`, `ContactPreferenceChanged`, `ConversationHandedOver`,
+//!   `CallSignalled`, `GroupChanged`, `UpdateUnrecognized`).
 //!   To the tenant's server or a model: what a flow asks (`flows/`).
-//! - **Tables:** reads `number_routes`, `wabas`, `flow_endpoints`, `flow_keys`, `agents`; writes `contacts`, `contact_identities`, `conversations`,
-//!   `messages`, `message_statuses`, `raw_updates`, `quarantine`.
+//! - **Tables:** reads `number_routes`, `flow_endpoints`, `flow_keys`, `agents`; writes `contacts`,
+//!   `contact_identities`, `contact_preferences`, `conversations`, `messages`, `message_changes`, `message_statuses`,
+//!   `templates`, `numbers`, `wabas`, `call_signals`, `groups`, `group_participants`, `raw_updates`, `quarantine`.
 //! - **Next:** `agent-client` answers messages; `gateway` shows events to tenants.
 
 mod app;
