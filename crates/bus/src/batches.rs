@@ -14,8 +14,9 @@ use crate::gathering::{Gathering, Part, Place, finish, give_back};
 use crate::metrics::Outcome;
 use crate::pull::Arrived;
 use crate::reading::{Reading, report_panic};
+use crate::turns::{Queue, Turns};
 use crate::{
-    BatchHandler, BatchOptions, BatchOutcome, BusError, DeliveredItem, HandlerError, dead,
+    BatchOptions, BatchOutcome, BusError, DeliveredItem, HandlerError, StagedHandler, dead,
 };
 
 /// After so many failures of a batch as a whole its items are handled one by one, so that one bad
@@ -27,6 +28,13 @@ struct Pass {
     failed: Vec<(Place, Failed)>,
     /// The batch failed as a whole.
     together: bool,
+}
+
+/// How much of a batch is handled at once.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    Whole,
+    One,
 }
 
 /// How often has been tried.
@@ -67,7 +75,7 @@ pub(crate) struct BatchWork<H> {
     options: BatchOptions,
 }
 
-impl<H: BatchHandler> BatchWork<H> {
+impl<H: StagedHandler> BatchWork<H> {
     pub(crate) const fn new(consuming: Arc<Consuming>, handler: H, options: BatchOptions) -> Self {
         Self {
             consuming,
@@ -83,15 +91,20 @@ impl<H: BatchHandler> BatchWork<H> {
         // Enough envelopes of one item to fill every batch and the next one.
         let held = self.options.max_items.saturating_mul(in_flight + 1);
         let mut reading = Reading::start(&self.consuming, held.clamp(16, 2_000));
+        let mut queue = Queue::new(self.is_ordered());
         let work = Arc::new(self);
         let mut tasks = JoinSet::new();
         loop {
-            let due_at = gathering.due_at().filter(|_| tasks.len() < in_flight);
+            // What would wait for its turn may as well wait to become larger.
+            let may_begin = tasks.is_empty() || !work.is_ordered() || gathering.is_full();
+            let due_at = gathering
+                .due_at()
+                .filter(|_| may_begin && tasks.len() < in_flight);
             tokio::select! {
                 biased;
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => report_panic(ended),
                 () = sleep_until(due_at) => {
-                    tasks.spawn(Arc::clone(&work).process(gathering.take()));
+                    tasks.spawn(Arc::clone(&work).process(gathering.take(), queue.line_up()));
                 }
                 arrived = reading.arrivals.recv() => {
                     let Some(arrived) = arrived else { break };
@@ -115,7 +128,7 @@ impl<H: BatchHandler> BatchWork<H> {
         }
     }
 
-    async fn process(self: Arc<Self>, mut parts: Vec<Part>) {
+    async fn process(self: Arc<Self>, mut parts: Vec<Part>, turns: Turns) {
         let span = tracing::info_span!(
             "bus.process",
             otel.kind = "consumer",
@@ -126,13 +139,13 @@ impl<H: BatchHandler> BatchWork<H> {
         tokio::select! {
             biased;
             () = self.consuming.giving_up.cancelled() => {}
-            () = self.work_off(&mut parts).instrument(span) => {}
+            () = self.work_off(&mut parts, turns).instrument(span) => {}
         }
         give_back(parts).await;
     }
 
     /// Works until every part is answered, or until it is told to stop.
-    async fn work_off(&self, parts: &mut [Part]) {
+    async fn work_off(&self, parts: &mut [Part], mut turns: Turns) {
         // Tries beyond the delivery that brought the parts here, and passes that count as tries or not.
         let (mut earlier, mut passes) = (0, 0);
         while !self.consuming.stopping.is_cancelled() {
@@ -141,13 +154,22 @@ impl<H: BatchHandler> BatchWork<H> {
                 for part in parts {
                     part.acknowledge().await;
                 }
-                return;
+                return turns.pass().await;
             }
             passes += 1;
-            let pass = match self.handle(items).await {
+            let Some(handled) = self.handle(items, &mut turns, Share::Whole).await else {
+                return;
+            };
+            let pass = match handled {
                 Ok(outcome) => Pass::single(self.sort_out(parts, &places, outcome)),
                 Err(error) if self.is_to_be_split(&places, &error, earlier) => {
-                    Pass::single(self.one_by_one(parts, &places, error, earlier).await)
+                    let Some(failed) = self
+                        .one_by_one(parts, (&places, earlier), error, &mut turns)
+                        .await
+                    else {
+                        return;
+                    };
+                    Pass::single(failed)
                 }
                 Err(error) => Pass {
                     failed: self.all_failed(parts, &places, &error),
@@ -156,7 +178,7 @@ impl<H: BatchHandler> BatchWork<H> {
             };
             let counted = pass.has(FailureKind::Counted);
             let Some(wait) = self.answer(parts, pass, Tries { earlier, passes }).await else {
-                return;
+                return turns.pass().await;
             };
             if !self.consuming.pause(wait).await {
                 return;
@@ -244,11 +266,36 @@ impl<H: BatchHandler> BatchWork<H> {
         part.answer_burial(buried).await;
     }
 
-    async fn handle(&self, items: Vec<DeliveredItem>) -> Result<BatchOutcome, HandlerError> {
+    /// Takes items through the three steps, each in its turn. `None` when the turn never comes.
+    async fn handle(
+        &self,
+        items: Vec<DeliveredItem>,
+        turns: &mut Turns,
+        share: Share,
+    ) -> Option<Result<BatchOutcome, HandlerError>> {
+        let (limit, steps) = (self.options.batch_timeout, &self.handler);
+        let read = match guarded(limit, async { Ok(steps.read(items)) }).await {
+            Ok(read) => read,
+            Err(error) => return Some(Err(error)),
+        };
+        if !turns.enter_handling().await {
+            return None;
+        }
         let started = Instant::now();
-        let result = guarded(self.options.batch_timeout, self.handler.handle(items)).await;
+        let outcome = guarded(limit, steps.handle(read)).await;
         self.consuming.metrics.handled(started.elapsed());
-        result
+        let (outcome, rest) = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return Some(Err(error)),
+        };
+        if matches!((share, &outcome), (Share::Whole, BatchOutcome::Done)) {
+            turns.leave_handling();
+        }
+        if !turns.enter_finishing().await {
+            return None;
+        }
+        let finished = guarded(limit, steps.finish(rest)).await;
+        Some(finished.map(|()| outcome))
     }
 
     /// Marks what is done and returns what is not.
@@ -284,14 +331,14 @@ impl<H: BatchHandler> BatchWork<H> {
     }
 
     /// Handles the items of a batch that keeps failing each by itself. Where order counts, what
-    /// comes after a failed one is left for later.
+    /// comes after a failed one is left for later. `None` when their turn never comes.
     async fn one_by_one(
         &self,
         parts: &mut [Part],
-        places: &[Place],
+        (places, earlier): (&[Place], i64),
         error: HandlerError,
-        earlier: i64,
-    ) -> Vec<(Place, Failed)> {
+        turns: &mut Turns,
+    ) -> Option<Vec<(Place, Failed)>> {
         tracing::warn!(
             messaging.consumer = %self.consuming.spec.durable,
             error = sb_telemetry::as_error(&error),
@@ -301,7 +348,7 @@ impl<H: BatchHandler> BatchWork<H> {
         let (_, items) = self.hand_over(parts, earlier).await;
         for (place, item) in places.iter().zip(items) {
             let one = std::slice::from_ref(place);
-            let failures = match self.handle(vec![item]).await {
+            let failures = match self.handle(vec![item], turns, Share::One).await? {
                 Ok(outcome) => self.sort_out(parts, one, outcome),
                 Err(error) => self.all_failed(parts, one, &error),
             };
@@ -314,11 +361,11 @@ impl<H: BatchHandler> BatchWork<H> {
                 break;
             }
         }
-        failed
+        Some(failed)
     }
 
     const fn is_ordered(&self) -> bool {
-        self.options.in_flight <= 1
+        self.options.ordered || self.options.in_flight <= 1
     }
 
     /// Answers every part as far as possible. What is left is tried again here after the returned

@@ -54,8 +54,17 @@ impl Gathering {
     /// When the oldest envelope has waited long enough; at once when there is enough for a batch.
     pub(crate) fn due_at(&self) -> Option<Instant> {
         let first = self.parts.front()?;
-        let full = self.items >= self.max_items;
-        Some(first.came + if full { Duration::ZERO } else { self.linger })
+        let linger = if self.is_full() {
+            Duration::ZERO
+        } else {
+            self.linger
+        };
+        Some(first.came + linger)
+    }
+
+    /// Whether there is enough for a batch.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.items >= self.max_items
     }
 
     /// Takes as many envelopes as fit in one batch, at least one.

@@ -30,6 +30,53 @@ pub trait BatchHandler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<BatchOutcome, HandlerError>> + Send;
 }
 
+/// Handles batches in three steps. A runner that keeps order ([`BatchOptions::ordered`]) may read one batch,
+/// handle the one before and finish the one before that at the same time.
+///
+/// Delivery is at least once, and a batch that comes again need not be the same batch; it may come again after
+/// its successor was handled, when finishing it failed.
+///
+/// [`BatchOptions::ordered`]: crate::BatchOptions::ordered
+pub trait StagedHandler: Send + Sync + 'static {
+    /// What reading a batch gives.
+    type Read: Send;
+    /// What handling a batch leaves to be done.
+    type Handled: Send;
+
+    /// Reads a batch, without IO.
+    fn read(&self, batch: Vec<DeliveredItem>) -> Self::Read;
+
+    /// Handles a batch once every batch before it was handled. Says of its items what
+    /// [`BatchHandler::handle`] does.
+    fn handle(
+        &self,
+        read: Self::Read,
+    ) -> impl Future<Output = Result<(BatchOutcome, Self::Handled), HandlerError>> + Send;
+
+    /// Finishes a batch once every batch before it was finished. When it fails, the whole batch comes again.
+    fn finish(
+        &self,
+        handled: Self::Handled,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+impl<H: BatchHandler> StagedHandler for H {
+    type Read = Vec<DeliveredItem>;
+    type Handled = ();
+
+    fn read(&self, batch: Vec<DeliveredItem>) -> Self::Read {
+        batch
+    }
+
+    async fn handle(&self, read: Self::Read) -> Result<(BatchOutcome, ()), HandlerError> {
+        Ok((BatchHandler::handle(self, read).await?, ()))
+    }
+
+    async fn finish(&self, (): ()) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
 /// One event and how it came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivered<E> {

@@ -22,6 +22,7 @@ mod redo;
 mod runner;
 mod streams;
 mod tap;
+mod turns;
 mod version;
 
 pub use bus::Bus;
@@ -30,7 +31,7 @@ pub use envelope::Traced;
 pub use error::{BoxError, BusError, PublishError, TapError};
 pub use handler::{
     BatchHandler, BatchOutcome, Delivered, DeliveredItem, EventHandler, HandlerError, ItemFailure,
-    MalformedItem,
+    MalformedItem, StagedHandler,
 };
 pub use posts::{KeptPosts, PostEnvelope};
 pub use publish::Publisher;

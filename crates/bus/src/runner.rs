@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batches::BatchWork;
 use crate::consuming::Consuming;
 use crate::events::EventWork;
-use crate::{BatchHandler, Bus, BusError, EventHandler};
+use crate::{Bus, BusError, EventHandler, StagedHandler};
 
 /// How single events are handled.
 #[derive(Debug, Clone)]
@@ -46,22 +46,26 @@ pub struct BatchOptions {
     pub max_items: usize,
     /// How long a batch waits for more after its first envelope came.
     pub linger: Duration,
-    /// Batches handled at the same time. With 1, order is kept and nothing overtakes what is tried
-    /// again.
+    /// Batches worked on at the same time. With 1, order is kept in any case.
     pub in_flight: usize,
-    /// How long one batch may take.
+    /// Batches are handled one after another, and finished one after another, in the order in which they
+    /// were published; nothing overtakes what is tried again. What overlaps is different steps of different
+    /// batches ([`StagedHandler`]).
+    pub ordered: bool,
+    /// How long one step of a batch may take.
     pub batch_timeout: Duration,
     /// How long work in flight may go on once the runner is told to stop.
     pub drain_deadline: Duration,
 }
 
 impl Default for BatchOptions {
-    /// 500 items, 10 ms, two at a time, a minute each.
+    /// 500 items, 10 ms, two at a time, not ordered, a minute each.
     fn default() -> Self {
         Self {
             max_items: 500,
             linger: Duration::from_millis(10),
             in_flight: 2,
+            ordered: false,
             batch_timeout: Duration::from_mins(1),
             drain_deadline: Duration::from_secs(20),
         }
@@ -103,7 +107,7 @@ impl Runner {
     }
 
     /// A consumer whose handler takes batches.
-    pub fn batches<H: BatchHandler>(
+    pub fn batches<H: StagedHandler>(
         bus: &Bus,
         spec: ConsumerSpec,
         handler: H,

@@ -206,7 +206,9 @@ impl Ingesting {
         let options = BatchOptions {
             max_items: settings.webhook.ingest_batch,
             linger: Duration::from_millis(settings.webhook.ingest_linger_ms),
-            in_flight: 1,
+            // One is read, one written, one announced.
+            in_flight: 3,
+            ordered: true,
             ..BatchOptions::default()
         };
         let handler = IngestHandler::new(db, bus.publisher(), Clock::system());

@@ -11,5 +11,6 @@ mod faults;
 mod pinned;
 mod posts;
 mod publish;
+mod staged;
 mod support;
 mod tap;

@@ -35,7 +35,7 @@ section! {
         /// Bytes of posts that one worker holds at most; more are answered 503.
         memory_budget_bytes: usize = 67_108_864,
         /// Posts one ingest transaction takes at most.
-        ingest_batch: usize = 1_000,
+        ingest_batch: usize = 500,
         /// How long ingest waits for a fuller batch, in milliseconds.
         ingest_linger_ms: u64 = 10,
         /// Address under which Meta reaches us, with the path; used when an app is subscribed.

@@ -32,13 +32,14 @@ pub(crate) fn run(args: &DevArgs, mut settings: Settings) -> ExitCode {
         settings,
         async |settings, health, lifecycle| {
             let (state, addresses) = prepared?;
-            serve(
+            // Large: it holds every service while it is built.
+            Box::pin(serve(
                 &args.directory,
                 settings,
                 (state, addresses),
                 &health,
                 &lifecycle,
-            )
+            ))
             .await
         },
     )

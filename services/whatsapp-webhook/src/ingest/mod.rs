@@ -19,12 +19,13 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use sb_bus::{BatchHandler, BatchOutcome, DeliveredItem, HandlerError, Publisher};
+use sb_bus::{BatchOutcome, DeliveredItem, HandlerError, Publisher, StagedHandler};
 use sb_db::Db;
 use sb_domain::Clock;
 
 pub(crate) use disposition::{Disposition, Dispositions};
-pub(crate) use store::Store;
+use plan::Plan;
+pub(crate) use store::{Store, Stored};
 
 /// Handles batches of raw posts.
 #[derive(Debug)]
@@ -44,11 +45,18 @@ impl IngestHandler {
     }
 }
 
-impl BatchHandler for IngestHandler {
+/// Announced in the order in which it was written, and counted once it is.
+impl StagedHandler for IngestHandler {
+    type Read = Plan;
+    type Handled = Stored;
+
+    fn read(&self, batch: Vec<DeliveredItem>) -> Plan {
+        plan::read(&batch)
+    }
+
     /// Idempotent: messages and statuses have unique keys, states only rise, and event ids are derived from
     /// rows. After a crash the batch comes again, finds its own rows by their post, and publishes again.
-    async fn handle(&self, batch: Vec<DeliveredItem>) -> Result<BatchOutcome, HandlerError> {
-        let plan = plan::read(&batch);
+    async fn handle(&self, plan: Plan) -> Result<(BatchOutcome, Stored), HandlerError> {
         // What can fail here is the database or the bus, and both come back: a bad update is put aside by
         // the store.
         let stored = self
@@ -62,11 +70,15 @@ impl BatchHandler for IngestHandler {
                 .await
                 .map_err(HandlerError::unavailable)?;
         }
+        Ok((BatchOutcome::Done, stored))
+    }
+
+    async fn finish(&self, stored: Stored) -> Result<(), HandlerError> {
         self.publisher
             .publish(&stored.events)
             .await
             .map_err(HandlerError::unavailable)?;
         self.dispositions.count(&stored.dispositions);
-        Ok(BatchOutcome::Done)
+        Ok(())
     }
 }
