@@ -54,7 +54,7 @@ pub use operations::Operations;
 pub use organizations::{
     Organization, OrganizationChange, OrganizationStatus, Organizations, SystemOrganizations,
 };
-pub use outbox::{Outbox, OutboxListener, OutboxRow, SystemOutbox};
+pub use outbox::{Outbox, OutboxListener, OutboxRow, SystemOutbox, Woken};
 pub use page::{ActivityKey, Order, Page, PageRequest, SequenceKey};
 pub use pool::{Db, MIGRATOR};
 pub use quarantine::{

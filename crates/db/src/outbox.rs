@@ -1,6 +1,7 @@
 //! The outbox: events commit with the change they announce, and a relay publishes them in order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,8 +9,10 @@ use sb_events::{Addressed, Event, Subject, Topology};
 use sb_ids::OrganizationId;
 use sqlx::PgConnection;
 use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::transaction::Appended;
 use crate::{Db, DbError, SystemTx, TenantTx};
 
 /// Key of the advisory lock that makes one relay of all replicas the active one.
@@ -32,6 +35,7 @@ pub struct OutboxRow {
 #[derive(Debug)]
 pub struct Outbox<'t> {
     connection: &'t mut PgConnection,
+    appended: &'t mut Appended,
     topology: Topology,
     organization: OrganizationId,
 }
@@ -40,8 +44,10 @@ impl TenantTx {
     /// The outbox of this transaction.
     pub fn outbox(&mut self) -> Outbox<'_> {
         let (topology, organization) = (self.topology().clone(), self.organization());
+        let (connection, appended) = self.appending();
         Outbox {
-            connection: self.connection(),
+            connection,
+            appended,
             topology,
             organization,
         }
@@ -55,7 +61,9 @@ impl Outbox<'_> {
     /// [`DbError::Event`] for an event without meta, [`DbError::Query`] otherwise.
     pub async fn append<E: Event>(&mut self, event: &E, at: DateTime<Utc>) -> Result<(), DbError> {
         let addressed = Addressed::new(&self.topology, event).map_err(DbError::Event)?;
-        append(self.connection, &[(self.organization, addressed)], at).await
+        append(self.connection, &[(self.organization, addressed)], at).await?;
+        self.appended.note();
+        Ok(())
     }
 }
 
@@ -63,6 +71,7 @@ impl Outbox<'_> {
 #[derive(Debug)]
 pub struct SystemOutbox<'t> {
     connection: &'t mut PgConnection,
+    appended: &'t mut Appended,
     topology: Topology,
 }
 
@@ -70,8 +79,10 @@ impl SystemTx {
     /// The outbox of all tenants.
     pub fn outbox(&mut self) -> SystemOutbox<'_> {
         let topology = self.topology().clone();
+        let (connection, appended) = self.appending();
         SystemOutbox {
-            connection: self.connection(),
+            connection,
+            appended,
             topology,
         }
     }
@@ -95,7 +106,28 @@ impl SystemOutbox<'_> {
         events: &[(OrganizationId, Addressed)],
         at: DateTime<Utc>,
     ) -> Result<(), DbError> {
-        append(self.connection, events, at).await
+        append(self.connection, events, at).await?;
+        if !events.is_empty() {
+            self.appended.note();
+        }
+        Ok(())
+    }
+
+    /// Asks the active relay of another process to look, once this transaction commits. Nothing of it is waited
+    /// for on the disk: commits that notify exclude each other.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn notify(&mut self) -> Result<(), DbError> {
+        let operation = DbError::of("outbox.notify");
+        sqlx::query!(
+            r#"SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '')::text"#,
+            CHANNEL
+        )
+        .fetch_one(&mut *self.connection)
+        .await
+        .map(drop)
+        .map_err(operation)
     }
 
     /// Tries to become the one active relay until the transaction ends.
@@ -217,37 +249,63 @@ async fn append(
     .map_err(DbError::of("outbox.append"))
 }
 
+/// What relays of all processes listen on.
+const CHANNEL: &str = "sb_outbox";
+
 /// Wakes the relay when somebody committed events.
 #[derive(Debug)]
-pub struct OutboxListener(PgListener);
+pub struct OutboxListener {
+    elsewhere: PgListener,
+    here: Arc<Notify>,
+}
+
+/// Why a relay looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// A transaction of this process committed events.
+    Here,
+    /// Another process asks whoever is the active relay.
+    Elsewhere,
+    /// It has waited for long enough.
+    Time,
+}
 
 impl Db {
-    /// Listens for committed events on a connection of its own.
+    /// Listens for committed events, those of other processes on a connection of its own. One listener a process:
+    /// news of this process wake one.
     ///
     /// # Errors
     /// [`DbError::Query`] when the connection cannot be made.
     pub async fn listen_outbox(&self) -> Result<OutboxListener, DbError> {
         let operation = "outbox.listen";
-        let mut listener = PgListener::connect_with(&self.pool)
+        let mut elsewhere = PgListener::connect_with(&self.pool)
             .await
             .map_err(DbError::of(operation))?;
-        listener
-            .listen("sb_outbox")
+        elsewhere
+            .listen(CHANNEL)
             .await
             .map_err(DbError::of(operation))?;
-        Ok(OutboxListener(listener))
+        Ok(OutboxListener {
+            elsewhere,
+            here: Arc::clone(&self.outbox_news),
+        })
     }
 }
 
 impl OutboxListener {
-    /// Waits for a notification, or for `at_most`; `true` when there was one.
+    /// Waits for news, or for `at_most`.
     ///
     /// # Errors
     /// [`DbError::Query`] when the connection broke; listen again.
-    pub async fn wait(&mut self, at_most: Duration) -> Result<bool, DbError> {
-        match tokio::time::timeout(at_most, self.0.recv()).await {
-            Ok(received) => received.map(|_| true).map_err(DbError::of("outbox.wait")),
-            Err(_elapsed) => Ok(false),
+    pub async fn wait(&mut self, at_most: Duration) -> Result<Woken, DbError> {
+        tokio::select! {
+            biased;
+            () = self.here.notified() => Ok(Woken::Here),
+            received = self.elsewhere.recv() => match received {
+                Ok(_) => Ok(Woken::Elsewhere),
+                Err(error) => Err(DbError::of("outbox.wait")(error)),
+            },
+            () = tokio::time::sleep(at_most) => Ok(Woken::Time),
         }
     }
 }

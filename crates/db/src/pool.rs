@@ -1,6 +1,7 @@
 //! The connection pool, migrations and health.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sb_config::DatabaseSettings;
@@ -8,6 +9,7 @@ use sb_events::Topology;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
+use tokio::sync::Notify;
 
 use crate::DbError;
 
@@ -19,6 +21,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub struct Db {
     pub(crate) pool: PgPool,
     pub(crate) topology: Topology,
+    /// Told when a transaction of this process committed events.
+    pub(crate) outbox_news: Arc<Notify>,
 }
 
 impl Db {
@@ -31,7 +35,15 @@ impl Db {
             .connect_with(connect_options(settings)?)
             .await
             .map_err(DbError::Connect)?;
-        Ok(Self { pool, topology })
+        Ok(Self::over(pool, topology))
+    }
+
+    fn over(pool: PgPool, topology: Topology) -> Self {
+        Self {
+            pool,
+            topology,
+            outbox_news: Arc::default(),
+        }
     }
 
     /// Opens the pool without a connection: the first transaction makes it. For a process that has something to do
@@ -44,7 +56,7 @@ impl Db {
         topology: Topology,
     ) -> Result<Self, DbError> {
         let pool = pool_options(settings).connect_lazy_with(connect_options(settings)?);
-        Ok(Self { pool, topology })
+        Ok(Self::over(pool, topology))
     }
 
     /// The names this installation uses on the bus.
@@ -58,6 +70,19 @@ impl Db {
     /// [`DbError::Migrate`] when a migration fails or an applied one was changed.
     pub async fn migrate(&self) -> Result<(), DbError> {
         MIGRATOR.run(&self.pool).await.map_err(DbError::Migrate)
+    }
+
+    /// Tells the planner what the tables look like now. PostgreSQL does so by itself within a minute of many
+    /// changes; benchmarks do not wait for it.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub async fn analyze(&self) -> Result<(), DbError> {
+        sqlx::query("ANALYZE")
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(DbError::of("analyze"))
     }
 
     /// Refuses a schema that is older than this program.

@@ -1,8 +1,11 @@
 //! The two kinds of transactions. Nothing else reaches a connection.
 
+use std::sync::Arc;
+
 use sb_events::Topology;
 use sb_ids::OrganizationId;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use tokio::sync::Notify;
 
 use crate::{Db, DbError};
 
@@ -43,6 +46,7 @@ pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     organization: OrganizationId,
     topology: Topology,
+    outbox: Appended,
 }
 
 /// A transaction that crosses tenants for a stated reason.
@@ -51,6 +55,35 @@ pub struct SystemTx {
     tx: Transaction<'static, Postgres>,
     reason: SystemReason,
     topology: Topology,
+    outbox: Appended,
+}
+
+/// Whether a transaction has events for the relay, and how to tell it after the commit: within the transaction,
+/// `NOTIFY` would make all writers commit one after another.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    news: Arc<Notify>,
+    events: bool,
+}
+
+impl Appended {
+    const fn nothing(news: Arc<Notify>) -> Self {
+        Self {
+            news,
+            events: false,
+        }
+    }
+
+    /// The transaction has events now.
+    pub(crate) const fn note(&mut self) {
+        self.events = true;
+    }
+
+    fn committed(&self) {
+        if self.events {
+            self.news.notify_one();
+        }
+    }
 }
 
 impl Db {
@@ -68,6 +101,7 @@ impl Db {
             tx,
             organization,
             topology: self.topology.clone(),
+            outbox: Appended::nothing(Arc::clone(&self.outbox_news)),
         })
     }
 
@@ -83,6 +117,7 @@ impl Db {
             tx,
             reason,
             topology: self.topology.clone(),
+            outbox: Appended::nothing(Arc::clone(&self.outbox_news)),
         })
     }
 
@@ -107,7 +142,9 @@ impl TenantTx {
     /// # Errors
     /// [`DbError::Query`] when the commit fails; a deferred constraint is checked here.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.tx.commit().await.map_err(DbError::of("commit"))
+        self.tx.commit().await.map_err(DbError::of("commit"))?;
+        self.outbox.committed();
+        Ok(())
     }
 
     /// Undoes everything done so far.
@@ -127,6 +164,11 @@ impl TenantTx {
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
+    }
+
+    /// The connection, and where to note that events were appended.
+    pub(crate) fn appending(&mut self) -> (&mut PgConnection, &mut Appended) {
+        (&mut self.tx, &mut self.outbox)
     }
 
     pub(crate) const fn topology(&self) -> &Topology {
@@ -145,7 +187,9 @@ impl SystemTx {
     /// # Errors
     /// [`DbError::Query`] when the commit fails.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.tx.commit().await.map_err(DbError::of("commit"))
+        self.tx.commit().await.map_err(DbError::of("commit"))?;
+        self.outbox.committed();
+        Ok(())
     }
 
     /// Undoes everything done so far.
@@ -165,6 +209,11 @@ impl SystemTx {
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
+    }
+
+    /// The connection, and where to note that events were appended.
+    pub(crate) fn appending(&mut self) -> (&mut PgConnection, &mut Appended) {
+        (&mut self.tx, &mut self.outbox)
     }
 
     pub(crate) const fn topology(&self) -> &Topology {

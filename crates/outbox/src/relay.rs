@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sb_bus::{Bus, PublishError, Publisher, Traced};
 use sb_config::OutboxSettings;
-use sb_db::{Db, DbError, OutboxListener, OutboxRow, SystemReason};
+use sb_db::{Db, DbError, OutboxListener, OutboxRow, SystemReason, Woken};
 use sb_domain::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,13 @@ enum Batch {
     /// Nothing waits, or nothing that can be published.
     Idle,
     /// Another relay is at work.
+    StandBy,
+}
+
+/// Which of all relays of the installation this one was when it looked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Active,
     StandBy,
 }
 
@@ -99,36 +106,53 @@ impl Relay {
         let _ = self.empty().await;
     }
 
-    /// Empties the outbox, then waits for news.
+    /// Waits for news, then empties the outbox; empties it first when it has not listened until now.
     async fn look(
         &self,
         listener: &mut Option<OutboxListener>,
         stopping: &CancellationToken,
     ) -> Result<(), RelayError> {
-        // Listening comes before looking: what is committed in between is notified.
-        let listener = match listener {
-            Some(listener) => listener,
-            None => listener.insert(self.db.listen_outbox().await?),
+        let listener = if let Some(listener) = listener {
+            listener
+        } else {
+            // Listening comes before looking: what is committed in between is notified.
+            let listener = listener.insert(self.db.listen_outbox().await?);
+            self.empty().await?;
+            listener
         };
-        self.empty().await?;
-        tokio::select! {
-            woken = listener.wait(self.poll_interval) => { woken?; }
+        let woken = tokio::select! {
+            woken = listener.wait(self.poll_interval) => woken?,
             () = stopping.cancelled() => return Ok(()),
-        }
+        };
         // One look serves all the commits that were notified by now.
+        let mut is_ours = woken == Woken::Here;
         for _ in 0..NOTIFICATIONS_AT_ONCE {
-            if !listener.wait(Duration::ZERO).await? {
-                break;
+            match listener.wait(Duration::ZERO).await? {
+                Woken::Here => is_ours = true,
+                Woken::Elsewhere => {}
+                Woken::Time => break,
             }
+        }
+        if self.empty().await? == Role::StandBy && is_ours {
+            self.ask_the_active().await?;
         }
         Ok(())
     }
 
-    async fn empty(&self) -> Result<(), RelayError> {
+    /// The active relay may have looked just before our events were committed.
+    async fn ask_the_active(&self) -> Result<(), RelayError> {
+        let mut tx = self.db.system(SystemReason::OutboxRelay).await?;
+        tx.outbox().notify().await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn empty(&self) -> Result<Role, RelayError> {
         loop {
             match self.relay_batch().await? {
                 Batch::Relayed => {}
-                Batch::Idle | Batch::StandBy => return Ok(()),
+                Batch::Idle => return Ok(Role::Active),
+                Batch::StandBy => return Ok(Role::StandBy),
             }
         }
     }
