@@ -1,6 +1,7 @@
 //! Services as child processes, and what they cost.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,15 +25,28 @@ pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
+/// The program for `switchboard <arguments>`, and what it takes.
+fn program<'a>(switchboard: &Path, arguments: &'a [&'a str]) -> (PathBuf, &'a [&'a str]) {
+    if let ["serve", service, rest @ ..] = arguments {
+        let deployed = switchboard.with_file_name(service);
+        if deployed.is_file() {
+            return (deployed, rest);
+        }
+    }
+    (switchboard.to_path_buf(), arguments)
+}
+
 impl Service {
-    /// Starts `switchboard <arguments>` with exactly these variables and waits until it is ready.
+    /// Starts `switchboard <arguments>` with exactly these variables and waits until it is ready. What it would
+    /// serve is started as the program it is deployed as, if that stands beside this one.
     pub(crate) async fn start(
         name: &'static str,
         arguments: &[&str],
         variables: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let ops = free_address()?;
-        let child = Command::new(std::env::current_exe()?)
+        let (program, arguments) = program(&std::env::current_exe()?, arguments);
+        let child = Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(variables.iter().cloned())

@@ -121,6 +121,7 @@ async fn stored(
     );
     load::run(address, &warm, args.connections).await?;
     wait_stored(db, organization, WARM_UP).await?;
+    db.analyze().await?;
 
     let requests = webhooks::requests(&stage.account, "stored", (messages, args.contacts), target);
     let services = [service];

@@ -2,6 +2,7 @@
 
 use sb_cloud_api::signature::Signer;
 use sb_config::Secret;
+use sb_domain::Clock;
 
 /// Whose webhooks.
 #[derive(Debug, Clone)]
@@ -19,9 +20,11 @@ pub(crate) fn requests(
     (host, path): (&str, &str),
 ) -> Vec<Vec<u8>> {
     let signer = Signer::new(&account.app_secret);
+    // Just sent: an answer to a message of yesterday would come too late for its customer service window.
+    let now = Clock::system().now().timestamp();
     (0..messages)
         .map(|index| {
-            let body = body(account, run, index, contacts);
+            let body = body(account, run, (index, now), contacts);
             let signature = signer.header(body.as_bytes());
             format!(
                 "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
@@ -34,7 +37,7 @@ pub(crate) fn requests(
         .collect()
 }
 
-fn body(account: &Account, run: &str, index: usize, contacts: usize) -> String {
+fn body(account: &Account, run: &str, (index, timestamp): (usize, i64), contacts: usize) -> String {
     let contact = index % contacts.max(1);
     let numbers = account.phone_number_ids.len().max(1);
     let number = account
@@ -50,6 +53,5 @@ fn body(account: &Account, run: &str, index: usize, contacts: usize) -> String {
     format!(
         r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{waba}","changes":[{{"value":{{"messaging_product":"whatsapp","metadata":{{"display_phone_number":"15550100001","phone_number_id":"{number}"}},"contacts":[{{"profile":{{"name":"Contact {contact}"}},"wa_id":"{wa_id}","user_id":"DE.{wa_id}"}}],"messages":[{{"from":"{wa_id}","from_user_id":"DE.{wa_id}","id":"wamid.{run}.{index:012}","timestamp":"{timestamp}","text":{{"body":"{text}"}},"type":"text"}}]}},"field":"messages"}}]}}]}}"#,
         waba = account.waba_id,
-        timestamp = 1_790_000_000 + index / 1_000,
     )
 }
