@@ -39,12 +39,13 @@ pub struct NatsOptions {
 }
 
 impl Default for NatsOptions {
-    /// Fsync before every acknowledgement, any port, 8 MB messages.
+    /// Fsync before every acknowledgement, any port, 4 MB messages: Meta's posts have up to 3 MB, and readers hold twice
+    /// the largest message.
     fn default() -> Self {
         Self {
             sync_always: true,
             port: None,
-            max_payload_mb: 8,
+            max_payload_mb: 4,
         }
     }
 }
