@@ -5,8 +5,9 @@ mod meta;
 mod row;
 
 pub use lane::{LANES, Lane, SHARDS, Shard};
-pub use meta::{Bsuid, InvalidId, MetaAppId, PhoneNumberId, WaId, WabaId, Wamid};
+pub use meta::{Bsuid, GroupId, InvalidId, MetaAppId, PhoneNumberId, WaId, WabaId, Wamid};
 pub use row::{
-    AgentId, ApiKeyId, AuditId, ContactId, ConversationId, EventId, FlowEndpointId, FlowExchangeId,
-    FlowKeyId, MediaId, MessageId, NumberId, OrganizationId, PostId, QuarantineId, TurnId, UserId,
+    AgentId, ApiKeyId, AuditId, ContactId, ContactMergeId, ConversationId, EventId, FlowEndpointId,
+    FlowExchangeId, FlowKeyId, MediaId, MessageId, NumberId, OrganizationId, PostId, QuarantineId,
+    TurnId, UserId,
 };

@@ -99,6 +99,8 @@ meta_id! {
     MetaAppId: |t| digits(t, 32),
     /// A person's WhatsApp id: a phone number in digits without `+`. Personal: never logged.
     WaId: |t| digits(t, 20),
+    /// Meta's id of a group.
+    GroupId: |t| printable(t, 256),
     /// A business-scoped user id, `US.13491208655302741918`.
     Bsuid: bsuid,
 }
@@ -118,7 +120,7 @@ macro_rules! plain_display {
     )+};
 }
 
-plain_display!(Wamid, PhoneNumberId, WabaId, MetaAppId);
+plain_display!(Wamid, PhoneNumberId, WabaId, MetaAppId, GroupId);
 
 macro_rules! hidden_debug {
     ($($name:ident),+) => {$(

@@ -100,6 +100,8 @@ row_id! {
     NumberId,
     /// A person who talks to a tenant.
     ContactId,
+    /// Two contacts being one person.
+    ContactMergeId,
     /// The thread between one number and one contact.
     ConversationId,
     /// One message of a conversation.
