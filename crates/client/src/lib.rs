@@ -11,7 +11,7 @@ pub use error::{ClientError, FieldError, Problem};
 pub use events::{Event, EventStream, PlacedEvent};
 pub use types::agents::{Agent, CreateAgent, UpdateAgent};
 pub use types::api_keys::{ApiKey, CreateApiKey, CreatedApiKey};
-pub use types::contacts::{Contact, Identity};
+pub use types::contacts::{Contact, ContactMerge, Identity};
 pub use types::conversations::{Conversation, ConversationFilter, UpdateConversation};
 pub use types::flow_endpoints::{
     CreateFlowEndpoint, CreatedFlowEndpoint, FlowEndpoint, FlowHandler, RotateFlowKey,

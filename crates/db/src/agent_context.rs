@@ -51,10 +51,12 @@ pub enum Author {
 pub struct ContextMessage {
     /// The message.
     pub id: MessageId,
-    /// Its place in the conversation.
+    /// Its place in the conversation; 0 for one of a conversation that this one goes on for.
     pub sequence: i64,
     /// Who wrote it.
     pub author: Author,
+    /// In a group: the name of the participant who wrote it. Personal.
+    pub participant: Option<String>,
     /// What it says, with what annotation has added.
     pub content: MessageContent,
     /// Meta's id.
@@ -110,7 +112,8 @@ impl AgentContexts<'_> {
         }))
     }
 
-    /// The latest messages between the organization and the contact, oldest first. Leaves out what is internal,
+    /// The latest messages between the organization and the contact, oldest first, with those of the conversations
+    /// that this one goes on for: they are the same person's. Leaves out what is internal,
     /// what never reached the contact, what was taken back, and what is to be sent after `now`.
     ///
     /// # Errors
@@ -123,13 +126,37 @@ impl AgentContexts<'_> {
     ) -> Result<Vec<ContextMessage>, DbError> {
         let rows = sqlx::query!(
             r#"
-            SELECT id, sequence, direction, agent_id, content, wamid, message_at
-            FROM messages
-            WHERE organization_id = $1 AND conversation_id = $2
-                AND direction IN ('incoming', 'outgoing') AND state NOT IN ('failed', 'canceled')
-                AND (state <> 'queued' OR send_at IS NULL OR send_at <= $4)
-                AND revoked_at IS NULL
-            ORDER BY sequence DESC
+            WITH this AS (
+                SELECT coalesce(merged_into, id) AS live
+                FROM conversations
+                WHERE organization_id = $1 AND id = $2
+            ),
+            family AS (
+                SELECT live AS id FROM this
+                UNION
+                SELECT c.id FROM this JOIN conversations c ON c.organization_id = $1 AND c.merged_into = this.live
+            )
+            SELECT m.id AS "id!", CASE WHEN m.conversation_id = $2 THEN m.sequence ELSE 0 END AS "sequence!",
+                m.direction AS "direction!", m.agent_id, m.content AS "content!", m.wamid,
+                m.message_at AS "message_at!",
+                (SELECT coalesce(nullif(p.name, ''), p.profile_name)
+                 FROM contacts p
+                 WHERE p.organization_id = $1 AND p.id = m.author_contact_id) AS participant
+            FROM family
+            CROSS JOIN LATERAL (
+                SELECT id, conversation_id, sequence, direction, agent_id, content, wamid, message_at,
+                    author_contact_id
+                FROM messages
+                WHERE organization_id = $1 AND conversation_id = family.id
+                    AND direction IN ('incoming', 'outgoing') AND state NOT IN ('failed', 'canceled')
+                    AND (state <> 'queued' OR send_at IS NULL OR send_at <= $4)
+                    AND revoked_at IS NULL
+                ORDER BY sequence DESC
+                LIMIT $3
+            ) AS m
+            -- Places are those of one conversation; between several only the time orders.
+            ORDER BY CASE WHEN (SELECT count(*) FROM family) > 1 THEN m.message_at END DESC NULLS LAST,
+                m.sequence DESC
             LIMIT $3
             "#,
             self.0.organization().as_uuid(),
@@ -147,6 +174,7 @@ impl AgentContexts<'_> {
                 id: row.id.into(),
                 sequence: row.sequence,
                 author: author(&row.direction, row.agent_id),
+                participant: row.participant,
                 content: readable(row.content),
                 wamid: row.wamid,
                 at: row.message_at,
@@ -207,7 +235,7 @@ impl AgentContexts<'_> {
         Ok(())
     }
 
-    /// Whether anything was ever written to the contact here.
+    /// Whether anything was ever written to the contact here, or in a conversation that this one goes on for.
     ///
     /// # Errors
     /// [`DbError::Query`].
@@ -216,7 +244,8 @@ impl AgentContexts<'_> {
             r#"
             SELECT EXISTS (
                 SELECT 1 FROM messages
-                WHERE organization_id = $1 AND conversation_id = $2 AND direction = 'outgoing'
+                WHERE organization_id = $1 AND direction = 'outgoing' AND conversation_id IN (
+                    SELECT id FROM conversations WHERE organization_id = $1 AND (id = $2 OR merged_into = $2))
             ) AS "exists!"
             "#,
             self.0.organization().as_uuid(),

@@ -1,12 +1,17 @@
 //! Contacts and the identities they are known by.
 
 use chrono::{DateTime, Utc};
-use sb_ids::{Bsuid, ContactId, WaId};
+use sb_domain::identity::{IdentityKind, Ids, Observation, match_key};
+use sb_ids::{Bsuid, ContactId, ContactMergeId, WaId};
 use serde::Deserialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{DbError, Page, PageRequest, TenantTx};
+use crate::identity::changed;
+use crate::{
+    ContactMerge, DbError, MergeCause, MergeOutcome, MergeRequest, Page, PageRequest, Sighting,
+    TenantTx,
+};
 
 /// What a person can be addressed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,9 +25,27 @@ pub enum Identity {
 impl Identity {
     /// The word in the database and in the API.
     pub const fn kind(&self) -> &'static str {
+        self.identity_kind().as_str()
+    }
+
+    const fn identity_kind(&self) -> IdentityKind {
         match self {
-            Self::Phone(_) => "phone",
-            Self::Bsuid(_) => "bsuid",
+            Self::Phone(_) => IdentityKind::Phone,
+            Self::Bsuid(_) => IdentityKind::Bsuid,
+        }
+    }
+
+    fn ids(&self) -> Ids {
+        let value = Some(self.value().to_owned());
+        match self {
+            Self::Phone(_) => Ids {
+                phone: value,
+                ..Ids::default()
+            },
+            Self::Bsuid(_) => Ids {
+                bsuid: value,
+                ..Ids::default()
+            },
         }
     }
 
@@ -38,10 +61,14 @@ impl Identity {
 /// An identity as stored: also those that nobody can be addressed by.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct StoredIdentity {
-    /// `phone`, `bsuid`, `parent_bsuid` or `username`.
+    /// `phone`, `bsuid`, `parent_bsuid`, `username` or `group`.
     pub kind: String,
     /// The id itself. Personal.
     pub value: String,
+    /// The earliest time at which it is known to be the contact's.
+    pub valid_from: DateTime<Utc>,
+    /// Since when it is not any more.
+    pub valid_until: Option<DateTime<Utc>>,
 }
 
 impl std::fmt::Debug for StoredIdentity {
@@ -59,7 +86,11 @@ pub struct Contact {
     pub name: String,
     /// What the person calls itself on WhatsApp.
     pub profile_name: String,
-    /// What the person is known by now.
+    /// A group, not a person.
+    pub is_group: bool,
+    /// The contact that stands for this one: both are one person.
+    pub merged_into: Option<ContactId>,
+    /// What the person is known by now, and was before.
     pub identities: Vec<StoredIdentity>,
     /// When the person first appeared.
     pub created_at: DateTime<Utc>,
@@ -71,6 +102,8 @@ struct ContactRow {
     id: Uuid,
     name: String,
     profile_name: String,
+    kind: String,
+    merged_into: Option<Uuid>,
     identities: Json<Vec<StoredIdentity>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -82,6 +115,8 @@ impl From<ContactRow> for Contact {
             id: row.id.into(),
             name: row.name,
             profile_name: row.profile_name,
+            is_group: row.kind == "group",
+            merged_into: row.merged_into.map(ContactId::from),
             identities: row.identities.0,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -94,11 +129,13 @@ macro_rules! contacts {
         sqlx::query_as!(
             ContactRow,
             $before
-                + r#" contacts.id, contacts.name, contacts.profile_name, contacts.created_at, contacts.updated_at,
-                    (SELECT coalesce(json_agg(json_build_object('kind', i.kind, 'value', i.value) ORDER BY i.kind, i.value), '[]')
+                + r#" contacts.id, contacts.name, contacts.profile_name, contacts.kind, contacts.merged_into,
+                    contacts.created_at, contacts.updated_at,
+                    (SELECT coalesce(json_agg(json_build_object('kind', i.kind, 'value', i.value,
+                            'valid_from', i.valid_from, 'valid_until', i.valid_until)
+                        ORDER BY i.valid_until DESC NULLS FIRST, i.kind, i.value), '[]')
                      FROM contact_identities i
-                     WHERE i.organization_id = contacts.organization_id AND i.contact_id = contacts.id
-                        AND i.valid_until IS NULL) AS "identities!: Json<Vec<StoredIdentity>>" "#
+                     WHERE i.organization_id = contacts.organization_id AND i.contact_id = contacts.id) AS "identities!: Json<Vec<StoredIdentity>>" "#
                 + $after,
             $($argument),*
         )
@@ -134,7 +171,7 @@ impl Contacts<'_> {
         Ok(row.map(Contact::from))
     }
 
-    /// Lists them, latest first; with an identity, only who has it now.
+    /// Lists them, latest first; with an identity, only who has it now. Those that others stand for are left out.
     ///
     /// # Errors
     /// A query error.
@@ -148,16 +185,17 @@ impl Contacts<'_> {
             "
             FROM contacts
             WHERE organization_id = $1
+                AND merged_into IS NULL
                 AND ($2::uuid IS NULL OR id < $2)
                 AND ($3::text IS NULL OR id IN (
                     SELECT i.contact_id FROM contact_identities i
-                    WHERE i.organization_id = $1 AND i.kind = $3 AND i.value = $4 AND i.valid_until IS NULL))
+                    WHERE i.organization_id = $1 AND i.kind = $3 AND i.match_key = $4 AND i.valid_until IS NULL))
             ORDER BY id DESC
             LIMIT $5",
             self.0.organization().as_uuid(),
             request.after.map(Uuid::from),
             identity.map(Identity::kind),
-            identity.map(Identity::value),
+            identity.map(|id| match_key(id.identity_kind(), id.value()).into_owned()),
             request.probe(),
         )
         .fetch_all(self.0.connection())
@@ -192,69 +230,107 @@ impl Contacts<'_> {
         .fetch_optional(self.0.connection())
         .await
         .map_err(DbError::of("contacts.update_name"))?;
+        if row.is_some() {
+            let event = changed((self.0.organization(), id), "name", at);
+            self.0.outbox().append(&event, at).await?;
+        }
         Ok(row.map(Contact::from))
+    }
+
+    /// Makes two contacts one person, because somebody says so. May be repeated.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn merge(
+        &mut self,
+        winner: ContactId,
+        loser: ContactId,
+        (actor, at): (&str, DateTime<Utc>),
+    ) -> Result<MergeOutcome, DbError> {
+        let request = MergeRequest {
+            winner,
+            loser,
+            cause: MergeCause::Request,
+            actor,
+        };
+        let organization = self.0.organization();
+        self.0.identities().merge(organization, &request, at).await
+    }
+
+    /// Undoes the merge that made a contact part of another; `None` when it is not. May be repeated.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn unmerge(
+        &mut self,
+        loser: ContactId,
+        (actor, at): (&str, DateTime<Utc>),
+    ) -> Result<Option<ContactMerge>, DbError> {
+        let organization = self.0.organization();
+        let by = (actor, at);
+        self.0.identities().unmerge(organization, loser, by).await
+    }
+
+    /// The merges that a contact is part of, undone ones as well, the latest first.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn merges(
+        &mut self,
+        contact: ContactId,
+        request: PageRequest<ContactMergeId>,
+    ) -> Result<Page<ContactMerge, ContactMergeId>, DbError> {
+        let organization = self.0.organization();
+        let part = (request.after, request.probe());
+        let items = self
+            .0
+            .identities()
+            .list_merges(organization, contact, part)
+            .await?;
+        Ok(request.page(items, |merge: &ContactMerge| merge.id))
     }
 
     /// The contact who has an identity now; made when nobody has it. Two callers at once get the same one: the
     /// identity is unique, and only who inserts it makes the contact.
     ///
     /// # Errors
-    /// A query error, or [`DbError::Missing`] when the identity was taken away at the same instant.
+    /// A query error, or [`DbError::Missing`] when the identity is given away faster than it can be read.
     pub(crate) async fn find_or_insert(
         &mut self,
         identity: &Identity,
         at: DateTime<Utc>,
     ) -> Result<ContactId, DbError> {
-        if let Some(id) = self.find_id(identity).await? {
-            return Ok(id);
-        }
-        let id = ContactId::new(at);
-        let won = sqlx::query!(
-            r#"
-            INSERT INTO contact_identities (organization_id, contact_id, kind, value, valid_from)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (organization_id, kind, value) WHERE valid_until IS NULL DO NOTHING
-            "#,
-            self.0.organization().as_uuid(),
-            id.as_uuid(),
-            identity.kind(),
-            identity.value(),
-            at,
-        )
-        .execute(self.0.connection())
-        .await
-        .map_err(DbError::of("contact_identities.insert"))?;
-        if won.rows_affected() == 0 {
-            return self.find_id(identity).await?.ok_or(DbError::Missing {
+        let organization = self.0.organization();
+        let wanted = Sighting {
+            organization,
+            observation: Observation {
+                ids: identity.ids(),
+                becomes: None,
+                also: None,
+                at,
+                is_metas: false,
+                makes_contact: true,
+            },
+        };
+        let sighted = self.0.identities().observe(&[wanted], at).await?;
+        let person = sighted.people.first().copied().flatten();
+        let contact = person
+            .map(|person| person.contact)
+            .ok_or(DbError::Missing {
                 table: "contact_identities",
-                id: id.as_uuid(),
-            });
+                id: organization.as_uuid(),
+            })?;
+        if sighted.created.contains(&contact) {
+            sqlx::query!(
+                "INSERT INTO contacts (organization_id, id, created_at, updated_at) VALUES ($1, $2, $3, $3)",
+                organization.as_uuid(),
+                contact.as_uuid(),
+                at,
+            )
+            .execute(self.0.connection())
+            .await
+            .map_err(DbError::of("contacts.insert"))?;
         }
-        sqlx::query!(
-            "INSERT INTO contacts (organization_id, id, created_at, updated_at) VALUES ($1, $2, $3, $3)",
-            self.0.organization().as_uuid(),
-            id.as_uuid(),
-            at,
-        )
-        .execute(self.0.connection())
-        .await
-        .map_err(DbError::of("contacts.insert"))?;
-        Ok(id)
-    }
-
-    async fn find_id(&mut self, identity: &Identity) -> Result<Option<ContactId>, DbError> {
-        sqlx::query_scalar!(
-            r#"
-            SELECT contact_id FROM contact_identities
-            WHERE organization_id = $1 AND kind = $2 AND value = $3 AND valid_until IS NULL
-            "#,
-            self.0.organization().as_uuid(),
-            identity.kind(),
-            identity.value(),
-        )
-        .fetch_optional(self.0.connection())
-        .await
-        .map(|found| found.map(ContactId::from_uuid))
-        .map_err(DbError::of("contact_identities.find"))
+        Ok(contact)
     }
 }

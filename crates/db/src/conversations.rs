@@ -30,6 +30,10 @@ pub struct Conversation {
     pub active_at: DateTime<Utc>,
     /// When it was put away.
     pub archived_at: Option<DateTime<Utc>>,
+    /// The other side is a group.
+    pub is_group: bool,
+    /// The conversation that goes on instead, since both contacts are one person.
+    pub merged_into: Option<ConversationId>,
     /// When it began.
     pub created_at: DateTime<Utc>,
 }
@@ -46,7 +50,7 @@ impl Conversation {
 pub struct ConversationFilter {
     /// Those of one number.
     pub number: Option<NumberId>,
-    /// Those of one contact.
+    /// Those of one contact, with those of the contacts it stands for.
     pub contact: Option<ContactId>,
     /// Those that are put away, or those that are not.
     pub archived: Option<bool>,
@@ -74,6 +78,8 @@ struct ConversationRow {
     last_incoming_at: Option<DateTime<Utc>>,
     active_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
+    is_group: bool,
+    merged_into: Option<Uuid>,
     created_at: DateTime<Utc>,
 }
 
@@ -90,6 +96,8 @@ impl From<ConversationRow> for Conversation {
             last_incoming_at: row.last_incoming_at,
             active_at: row.active_at,
             archived_at: row.archived_at,
+            is_group: row.is_group,
+            merged_into: row.merged_into.map(ConversationId::from),
             created_at: row.created_at,
         }
     }
@@ -101,7 +109,7 @@ macro_rules! conversations {
             ConversationRow,
             $before
                 + " id, number_id, contact_id, agent_id, agent_paused_until, last_sequence, last_message_at,
-                    last_incoming_at, active_at, archived_at, created_at "
+                    last_incoming_at, active_at, archived_at, is_group, merged_into, created_at "
                 + $after,
             $($argument),*
         )
@@ -137,7 +145,7 @@ impl Conversations<'_> {
         Ok(row.map(Conversation::from))
     }
 
-    /// Lists them, the most active first.
+    /// Lists them, the most active first. Those that others go on for are left out unless a contact is named.
     ///
     /// # Errors
     /// A query error.
@@ -152,7 +160,11 @@ impl Conversations<'_> {
             FROM conversations
             WHERE organization_id = $1
                 AND ($2::uuid IS NULL OR number_id = $2)
-                AND ($3::uuid IS NULL OR contact_id = $3)
+                AND CASE
+                    WHEN $3::uuid IS NULL THEN merged_into IS NULL
+                    ELSE contact_id = $3 OR merged_into IN (
+                        SELECT l.id FROM conversations l WHERE l.organization_id = $1 AND l.contact_id = $3)
+                    END
                 AND ($4::boolean IS NULL OR (archived_at IS NOT NULL) = $4)
                 AND ($5::timestamptz IS NULL OR (active_at, id) < ($5, $6))
             ORDER BY active_at DESC, id DESC

@@ -12,6 +12,7 @@ mod error;
 mod flow_endpoints;
 mod flow_keys;
 mod idempotency;
+mod identity;
 pub mod ingest;
 mod media;
 mod messages;
@@ -43,6 +44,9 @@ pub use flow_endpoints::{
 };
 pub use flow_keys::{FlowKeys, NewFlowKey, RotatedFlowKey, StoredFlowKey};
 pub use idempotency::{Idempotency, IdempotencyClaim};
+pub use identity::{
+    ContactMerge, Identities, MergeCause, MergeOutcome, MergeRequest, Sighted, Sighting,
+};
 pub use media::{Annotation, Media, MediaFiles, NewMedia};
 pub use messages::{Message, MessageState, Messages};
 pub use number_profiles::{

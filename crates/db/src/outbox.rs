@@ -211,7 +211,7 @@ impl SystemOutbox<'_> {
     }
 }
 
-async fn append(
+pub(crate) async fn append(
     connection: &mut PgConnection,
     events: &[(OrganizationId, Addressed)],
     at: DateTime<Utc>,

@@ -39,6 +39,8 @@ pub struct NewOutgoing {
 pub struct QueuedMessage {
     /// The row.
     pub id: MessageId,
+    /// Where it is: the conversation that goes on, if the one asked for does not.
+    pub conversation: ConversationId,
     /// Its place in the conversation.
     pub sequence: i64,
     /// The number that will send it.
@@ -79,7 +81,7 @@ impl MessageQueue<'_> {
             )),
             message: Some(MessageRef {
                 message_id: new.id.to_string(),
-                conversation_id: new.conversation.to_string(),
+                conversation_id: queued.conversation.to_string(),
                 contact_id: queued.contact.to_string(),
                 number_id: queued.number.to_string(),
                 sequence: queued.sequence,
@@ -97,7 +99,7 @@ impl MessageQueue<'_> {
                 new.origin,
             )),
             message_id: new.id.to_string(),
-            conversation_id: new.conversation.to_string(),
+            conversation_id: queued.conversation.to_string(),
             number_id: queued.number.to_string(),
         };
         let mut outbox = self.0.outbox();
@@ -131,8 +133,10 @@ impl MessageQueue<'_> {
             SET last_sequence = last_sequence + 1,
                 last_message_at = greatest(last_message_at, $3),
                 active_at = CASE WHEN $3 > active_at + interval '1 minute' THEN $3 ELSE active_at END
-            WHERE organization_id = $1 AND id = $2
-            RETURNING last_sequence, number_id, contact_id
+            WHERE organization_id = $1 AND id = (
+                SELECT coalesce(v.merged_into, v.id) FROM conversations v
+                WHERE v.organization_id = $1 AND v.id = $2)
+            RETURNING id, last_sequence, number_id, contact_id
             "#,
             organization,
             new.conversation.as_uuid(),
@@ -144,6 +148,7 @@ impl MessageQueue<'_> {
         .ok_or(DbError::Missing { table: "conversations", id: new.conversation.as_uuid() })?;
         let queued = QueuedMessage {
             id: new.id,
+            conversation: place.id.into(),
             sequence: place.last_sequence,
             number: place.number_id.into(),
             contact: place.contact_id.into(),
@@ -176,7 +181,7 @@ impl MessageQueue<'_> {
             "#,
             self.0.organization().as_uuid(),
             new.id.as_uuid(),
-            new.conversation.as_uuid(),
+            place.conversation.as_uuid(),
             place.number.as_uuid(),
             place.contact.as_uuid(),
             direction.as_str(),

@@ -174,6 +174,10 @@ impl TenantTx {
     pub(crate) const fn topology(&self) -> &Topology {
         &self.topology
     }
+
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &Topology) {
+        (&mut self.tx, &self.topology)
+    }
 }
 
 impl SystemTx {
@@ -218,5 +222,9 @@ impl SystemTx {
 
     pub(crate) const fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &Topology) {
+        (&mut self.tx, &self.topology)
     }
 }

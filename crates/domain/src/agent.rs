@@ -80,6 +80,10 @@ pub struct AgentConfig {
     /// Where errors go.
     #[serde(default)]
     pub error_messages_direction: ErrorDirection,
+    /// Answer in groups too, where many people read and most do not write to the business. Without it an agent
+    /// answers in a group only when the group's conversation names it.
+    #[serde(default)]
+    pub answers_in_groups: bool,
     /// Mark the contact's message as read and show typing while the model works.
     #[serde(default = "yes")]
     pub read_and_typing: bool,
@@ -108,6 +112,7 @@ impl Default for AgentConfig {
             temperature: None,
             max_tokens: None,
             response_delay_seconds: None,
+            answers_in_groups: false,
             welcome_message: None,
             error_messages_direction: ErrorDirection::default(),
             read_and_typing: true,

@@ -171,6 +171,27 @@ pub const CATALOGUE: &[Entry] = &[
         "contact.preference_changed",
     ),
     fact(
+        "switchboard.contact.v1.ContactChanged",
+        "contact",
+        &["whatsapp-webhook", "whatsapp-dispatcher", "gateway"],
+        &["gateway"],
+        "contact.changed",
+    ),
+    fact(
+        "switchboard.contact.v1.ContactMerged",
+        "contact",
+        &["whatsapp-webhook", "whatsapp-dispatcher", "gateway"],
+        &["gateway"],
+        "contact.merged",
+    ),
+    fact(
+        "switchboard.contact.v1.ContactUnmerged",
+        "contact",
+        &["gateway"],
+        &["gateway"],
+        "contact.unmerged",
+    ),
+    fact(
         "switchboard.conversation.v1.ConversationHandedOver",
         "conversation",
         &["whatsapp-webhook"],

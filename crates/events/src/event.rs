@@ -107,6 +107,9 @@ event! {
     "template" template::v1::TemplateChanged, |e| named("waba_id", &e.waba_id);
     "call" call::v1::CallSignalled, |e| named("call_id", &e.call_id);
     "contact" contact::v1::ContactPreferenceChanged, |e| uuid_field("contact_id", &e.contact_id);
+    "contact" contact::v1::ContactChanged, |e| uuid_field("contact_id", &e.contact_id);
+    "contact" contact::v1::ContactMerged, |e| uuid_field("contact_id", &e.contact_id);
+    "contact" contact::v1::ContactUnmerged, |e| uuid_field("contact_id", &e.contact_id);
     "conversation" conversation::v1::ConversationHandedOver,
         |e| uuid_field("conversation_id", &e.conversation_id);
     "group" group::v1::GroupChanged, |e| named("group_id", &e.group_id);

@@ -71,6 +71,7 @@ fn received() -> MessageReceived {
         content_type: "text".to_owned(),
         content_json: r#"{"type":"text","body":"hi"}"#.to_owned(),
         sent_at_us: 1,
+        author_contact_id: String::new(),
         standby: false,
     }
 }

@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use sb_db::{ActivityKey, PageRequest, SequenceKey};
-use sb_ids::{AgentId, ApiKeyId, ContactId, FlowEndpointId, NumberId, OrganizationId};
+use sb_ids::{
+    AgentId, ApiKeyId, ContactId, ContactMergeId, FlowEndpointId, NumberId, OrganizationId,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -55,6 +57,7 @@ id_cursor! {
     NumberId: "numbers",
     AgentId: "agents",
     ContactId: "contacts",
+    ContactMergeId: "contact_merges",
 }
 
 impl CursorKey for ActivityKey {

@@ -51,6 +51,10 @@ pub(crate) fn build(input: &PromptInput<'_>) -> Vec<ChatMessage> {
         let Some(text) = describe(&entry.content, &quotes) else {
             continue;
         };
+        let text = match &entry.participant {
+            Some(name) => format!("{}\n{text}", participant(name)),
+            None => text,
+        };
         bytes += text.len();
         if bytes > CONVERSATION_BYTES_MAX && !described.is_empty() {
             break;
@@ -67,6 +71,13 @@ pub(crate) fn build(input: &PromptInput<'_>) -> Vec<ChatMessage> {
     described.push(ChatMessage::system(system(input, has_team_messages)));
     described.reverse();
     described
+}
+
+/// Who of a group wrote what follows.
+fn participant(name: &str) -> String {
+    let name: Vec<&str> = name.split_whitespace().collect();
+    let name = escaped(shortened(&name.join(" "), CONTACT_NAME_CHARS_MAX));
+    format!("<participant>{name}</participant>")
 }
 
 /// The highest place in the conversation that an answer to these messages takes into account.

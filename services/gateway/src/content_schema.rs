@@ -336,6 +336,9 @@ pub(crate) struct AgentConfigSchema {
     /// Where errors go: `internal` or `outgoing`.
     #[schema(required = false, default = "internal")]
     error_messages_direction: String,
+    /// Answer in groups too. Without it an agent answers in a group only when the group's conversation names it.
+    #[schema(required = false, default = false)]
+    answers_in_groups: bool,
     /// Mark the contact's message as read and show typing while the model works.
     #[schema(required = false, default = true)]
     read_and_typing: bool,

@@ -2,9 +2,10 @@
 //!
 //! **In**: HTTPS under `/v1` (see [`openapi_json`]), described at `/docs`; events of `EVENTS` for open streams.
 //!
-//! **Out**: rows; through the outbox `MessageQueued`, `SendMessage` and `MediaStored`.
+//! **Out**: rows; through the outbox `MessageQueued`, `SendMessage`, `MediaStored`, `ContactChanged`, `ContactMerged` and
+//! `ContactUnmerged`.
 //!
-//! **Tables**: reads and writes organizations, `api_keys`, numbers (with wabas and `number_routes`), agents, contacts,
+//! **Tables**: reads and writes organizations, `api_keys`, numbers (with wabas and `number_routes`), agents, contacts (with their identities and merges),
 //! conversations, messages, media, `idempotency_keys`, `audit_log`, outbox.
 //!
 //! **Next**: a queued message goes to `whatsapp-dispatcher`, a stored file to `annotator`.

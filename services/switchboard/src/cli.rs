@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod people;
 pub(crate) mod updates;
 
 use std::path::PathBuf;
@@ -48,6 +49,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Find contacts, make two of them one person, and undo that.
+    #[command(subcommand)]
+    Contacts(people::ContactsCommand),
     /// Look after updates of Meta's that could not be handled.
     #[command(subcommand)]
     Quarantine(updates::QuarantineCommand),

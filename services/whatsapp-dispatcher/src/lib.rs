@@ -5,9 +5,10 @@
 //! - **In:** `SendMessage` and `MarkRead` commands on `DISPATCH`, one pinned consumer a shard of numbers; the
 //!   `messages` table, which is the truth (a command only says: look).
 //! - **Out:** `POST /{phone_number_id}/messages`; `MessageAccepted`, `MessageFailed`, `NumberChanged`, and
-//!   `MessageStatusChanged` for statuses that came before their message was known, through the outbox.
-//! - **Tables:** reads `numbers`, `conversations`, `contact_identities`; writes `messages`, `send_attempts`,
-//!   `message_statuses`, `numbers.token_rejected_at`, `outbox`.
+//!   `MessageStatusChanged` for statuses that came before their message was known, through the outbox; and
+//!   `ContactChanged` or `ContactMerged` where Meta's answer says who somebody is.
+//! - **Tables:** reads `numbers`, `conversations`, `contacts`; writes `messages`, `send_attempts`,
+//!   `message_statuses`, `contact_identities`, `numbers.token_rejected_at`, `outbox`.
 //! - **Next:** `whatsapp-webhook` applies the statuses of what was sent; `gateway` shows the events.
 //!
 //! Start reading at `engine/mod.rs`; the decisions without IO are in `rules/`.

@@ -8,10 +8,11 @@ use actix_web::{App as HttpApp, HttpServer, web};
 use anyhow::Context;
 use sb_bus::{BatchOptions, Bus, Runner};
 use sb_cloud_api::signature::SignatureKeys;
-use sb_config::{NatsSettings, Need, Settings, WebhookRole, WebhookSettings};
+use sb_config::{NatsSettings, Need, OutboxSettings, Settings, WebhookRole, WebhookSettings};
 use sb_db::Db;
 use sb_domain::Clock;
 use sb_ids::MetaAppId;
+use sb_outbox::Relay;
 use sb_service::{Health, Lifecycle};
 
 use crate::flows::Flows;
@@ -57,6 +58,8 @@ struct Receiving {
 #[derive(Debug)]
 struct Ingesting {
     bus: Bus,
+    db: Db,
+    outbox: OutboxSettings,
     handler: IngestHandler,
     options: BatchOptions,
 }
@@ -120,6 +123,8 @@ impl App {
             );
             let stopping = lifecycle.stopping();
             lifecycle.spawn("ingest", async move { runner.run(stopping).await });
+            let relay = Relay::new(ingest.db, &ingest.bus, &ingest.outbox);
+            lifecycle.spawn("outbox-relay", relay.run(lifecycle.stopping()));
         }
         lifecycle.drained().await?;
         Ok(())
@@ -211,9 +216,11 @@ impl Ingesting {
             ordered: true,
             ..BatchOptions::default()
         };
-        let handler = IngestHandler::new(db, bus.publisher(), Clock::system());
+        let handler = IngestHandler::new(db.clone(), bus.publisher(), Clock::system());
         Ok(Self {
             bus,
+            db,
+            outbox: settings.outbox.clone(),
             handler,
             options,
         })

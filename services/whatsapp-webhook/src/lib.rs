@@ -6,10 +6,11 @@
 //! - **Out:** `UPDATES` (raw posts); then on `EVENTS` what happened to messages (`MessageReceived`, `MessageEchoed`,
 //!   `MessageImported`, `MessageEdited`, `MessageRevoked`, `MessageStatusChanged`) and to everything else
 //!   (`TemplateChanged`, `NumberChanged`, `AccountUpdated`, `ContactPreferenceChanged`, `ConversationHandedOver`,
-//!   `CallSignalled`, `GroupChanged`, `UpdateUnrecognized`).
+//!   `CallSignalled`, `GroupChanged`, `UpdateUnrecognized`); through the outbox who turned out to be who
+//!   (`ContactChanged`, `ContactMerged`).
 //!   To the tenant's server or a model: what a flow asks (`flows/`).
 //! - **Tables:** reads `number_routes`, `flow_endpoints`, `flow_keys`, `agents`; writes `contacts`,
-//!   `contact_identities`, `contact_preferences`, `conversations`, `messages`, `message_changes`, `message_statuses`,
+//!   `contact_identities`, `contact_merges`, `contact_preferences`, `audit_log`, `outbox`, `conversations`, `messages`, `message_changes`, `message_statuses`,
 //!   `templates`, `numbers`, `wabas`, `call_signals`, `groups`, `group_participants`, `raw_updates`, `quarantine`.
 //! - **Next:** `agent-client` answers messages; `gateway` shows events to tenants.
 

@@ -11,3 +11,4 @@ mod starting;
 mod tenants_are_apart;
 mod tenants_send;
 mod the_document;
+mod who_is_who;

@@ -4,12 +4,13 @@ use anyhow::{Context, ensure};
 use e2e::repository;
 
 /// The sources of the walkthroughs.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("flows.rs"),
     include_str!("people_write.rs"),
     include_str!("starting.rs"),
     include_str!("tenants_send.rs"),
     include_str!("numbers_and_files.rs"),
+    include_str!("who_is_who.rs"),
 ];
 
 fn snake_case(heading: &str) -> String {

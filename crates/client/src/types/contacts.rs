@@ -1,7 +1,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sb_ids::{Bsuid, ContactId, WaId};
+use sb_ids::{Bsuid, ContactId, ContactMergeId, WaId};
 use serde::Deserialize;
 
 /// A person who talks to the organization.
@@ -19,7 +19,11 @@ pub struct Contact {
     pub phone_e164: Option<String>,
     /// The business-scoped user id.
     pub bsuid: Option<Bsuid>,
-    /// Everything the person is known by now.
+    /// A group: its messages have authors of their own.
+    pub is_group: bool,
+    /// The contact that stands for this one: both are one person.
+    pub merged_into: Option<ContactId>,
+    /// Everything the person is known by now, and was before.
     pub identities: Vec<Identity>,
     /// When the person first appeared.
     pub created_at: DateTime<Utc>,
@@ -30,10 +34,35 @@ pub struct Contact {
 /// One identity of a person.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Identity {
-    /// `phone`, `bsuid`, `parent_bsuid` or `username`.
+    /// `phone`, `bsuid`, `parent_bsuid`, `username` or `group`.
     pub kind: String,
     /// The id itself.
     pub value: String,
+    /// The earliest time at which it is known to be this person's.
+    pub valid_from: DateTime<Utc>,
+    /// Since when it is not any more.
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// Two contacts being one person.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ContactMerge {
+    /// Its id.
+    pub id: ContactMergeId,
+    /// The contact that stands for both.
+    pub contact_id: ContactId,
+    /// The contact that was merged into it.
+    pub merged_contact_id: ContactId,
+    /// `rule` or `request`.
+    pub cause: String,
+    /// Who: an API key, or `rules`.
+    pub actor: String,
+    /// When.
+    pub merged_at: DateTime<Utc>,
+    /// When it was undone.
+    pub undone_at: Option<DateTime<Utc>>,
+    /// Who undid it.
+    pub undone_by: Option<String>,
 }
 
 // Names and numbers of people stay out of logs.

@@ -23,6 +23,10 @@ pub struct Conversation {
     pub last_message_at: Option<DateTime<Utc>>,
     /// When the contact last wrote.
     pub last_incoming_at: Option<DateTime<Utc>>,
+    /// The contact is a group.
+    pub is_group: bool,
+    /// The conversation that goes on instead: both contacts are one person.
+    pub merged_into: Option<ConversationId>,
     /// When it was put away.
     pub archived_at: Option<DateTime<Utc>>,
     /// When it began.

@@ -4,7 +4,7 @@ use sb_domain::{
     content::{MediaKind, MediaPart, MessageContent, Part, TemplatePart},
     outgoing::{self, InvalidContent},
 };
-use sb_ids::{Bsuid, WaId};
+use sb_ids::{Bsuid, GroupId, WaId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,8 @@ pub enum Recipient {
     WaId(WaId),
     /// A business-scoped user id.
     Bsuid(Bsuid),
+    /// A group.
+    Group(GroupId),
 }
 
 /// Why content cannot become a request.
@@ -76,10 +78,15 @@ impl SendBody {
         let (kind, part) = part(content)?;
         let mut body = Map::new();
         body.insert("messaging_product".to_owned(), "whatsapp".into());
-        body.insert("recipient_type".to_owned(), "individual".into());
+        let kind_of_recipient = match recipient {
+            Recipient::WaId(_) | Recipient::Bsuid(_) => "individual",
+            Recipient::Group(_) => "group",
+        };
+        body.insert("recipient_type".to_owned(), kind_of_recipient.into());
         match recipient {
             Recipient::WaId(id) => body.insert("to".to_owned(), format!("+{}", id.as_str()).into()),
             Recipient::Bsuid(id) => body.insert("recipient".to_owned(), id.as_str().into()),
+            Recipient::Group(id) => body.insert("to".to_owned(), id.as_str().into()),
         };
         body.insert("type".to_owned(), kind.into());
         body.insert(kind.to_owned(), part);
@@ -240,6 +247,15 @@ mod tests {
         assert_eq!(body.as_value().get("to"), None);
         assert_eq!(body.as_value()["biz_opaque_callback_data"], json!("row-1"));
         assert_eq!(format!("{body:?}"), "SendBody(\"text\")");
+    }
+
+    #[test]
+    fn a_group_is_addressed_as_one() {
+        let recipient = Recipient::Group(GroupId::parse("Y2FwaV9ncm91cDox").unwrap());
+        let body = SendBody::new(&recipient, &MessageContent::text("hi"), "").unwrap();
+        assert_eq!(body.as_value()["recipient_type"], json!("group"));
+        assert_eq!(body.as_value()["to"], json!("Y2FwaV9ncm91cDox"));
+        assert_eq!(body.as_value().get("recipient"), None);
     }
 
     #[test]

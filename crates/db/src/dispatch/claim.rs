@@ -1,20 +1,22 @@
 //! Claiming the heads of conversations.
 
 use chrono::{DateTime, Utc};
-use sb_ids::{Bsuid, MessageId, NumberId, OrganizationId, PhoneNumberId, WaId};
+use sb_ids::{Bsuid, GroupId, MessageId, NumberId, OrganizationId, PhoneNumberId, WaId};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ConversationKey, Dispatch, OutgoingRef, column};
 use crate::DbError;
 
-/// Where a contact is reached: by phone number if it is known, else by business-scoped user id.
+/// Where a contact is reached: by phone number if it is known, else by business-scoped user id; a group by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A phone number.
     Phone(WaId),
     /// A business-scoped user id.
     Bsuid(Bsuid),
+    /// A group.
+    Group(GroupId),
 }
 
 /// What sending from a number needs.
@@ -78,10 +80,10 @@ struct ClaimedRow {
 
 fn address(kind: Option<&str>, value: Option<String>) -> Option<Address> {
     let value = value?;
-    if kind == Some("phone") {
-        WaId::parse(value).ok().map(Address::Phone)
-    } else {
-        Bsuid::parse(value).ok().map(Address::Bsuid)
+    match kind {
+        Some("phone") => WaId::parse(value).ok().map(Address::Phone),
+        Some("group") => GroupId::parse(value).ok().map(Address::Group),
+        _ => Bsuid::parse(value).ok().map(Address::Bsuid),
     }
 }
 

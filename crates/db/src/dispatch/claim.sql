@@ -37,10 +37,7 @@ claimed AS (
 SELECT c.organization_id AS "organization_id!", c.id AS "id!", c.conversation_id AS "conversation_id!",
        c.contact_id AS "contact_id!", c.number_id AS "number_id!", c.sequence AS "sequence!",
        c.content AS "content!", c.attempts AS "attempts!", c.due_since AS "due_since!", c.expires_at,
-       (
-           SELECT v.last_incoming_at FROM conversations v
-           WHERE v.organization_id = c.organization_id AND v.id = c.conversation_id
-       ) AS "last_incoming_at?",
+       v.last_incoming_at AS "last_incoming_at?",
        a.kind AS "address_kind?", a.value AS "address?",
        n.phone_number_id AS "phone_number_id!", n.access_token_sealed, n.rate_per_second,
        n.token_rejected_at,
@@ -51,13 +48,25 @@ SELECT c.organization_id AS "organization_id!", c.id AS "id!", c.conversation_id
        ) AS "has_more!"
 FROM claimed c
 JOIN numbers n ON n.organization_id = c.organization_id AND n.id = c.number_id
+-- The conversation goes on in another one when its contact is part of another.
+LEFT JOIN LATERAL (
+    SELECT greatest(o.last_incoming_at, l.last_incoming_at) AS last_incoming_at,
+           coalesce(l.reply_to, o.reply_to) AS reply_to
+    FROM conversations o
+    LEFT JOIN conversations l ON l.organization_id = o.organization_id AND l.id = o.merged_into
+    WHERE o.organization_id = c.organization_id AND o.id = c.conversation_id
+) v ON true
 LEFT JOIN LATERAL (
     SELECT i.kind, i.value
-    FROM contact_identities i
-    WHERE i.organization_id = c.organization_id AND i.contact_id = c.contact_id
-      AND i.kind IN ('phone', 'bsuid', 'parent_bsuid')
+    FROM contacts p
+    JOIN contact_identities i
+      ON i.organization_id = p.organization_id AND i.contact_id = coalesce(p.merged_into, p.id)
+    WHERE p.organization_id = c.organization_id AND p.id = c.contact_id
+      AND i.kind IN ('phone', 'bsuid', 'parent_bsuid', 'group')
       -- Not IS NULL: while a new database has no statistics, that leads to an index on the wrong columns.
       AND coalesce(i.valid_until, 'infinity') = 'infinity'
-    ORDER BY array_position(ARRAY['phone', 'bsuid', 'parent_bsuid'], i.kind), i.valid_from DESC
+    -- Of several numbers the one under which the contact wrote last.
+    ORDER BY array_position(ARRAY['phone', 'bsuid', 'parent_bsuid', 'group'], i.kind),
+             (i.value = v.reply_to) IS TRUE DESC, i.valid_from DESC
     LIMIT 1
 ) a ON true

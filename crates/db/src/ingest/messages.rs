@@ -30,6 +30,10 @@ pub struct Advance {
     pub incoming_at: Option<DateTime<Utc>>,
     /// When a person of the business last wrote by other means than us: agents keep silent for a while.
     pub takeover_at: Option<DateTime<Utc>>,
+    /// The id under which the contact wrote last, as Meta wrote it.
+    pub reply_to: Option<String>,
+    /// What the conversation's `link_version` was when ids led to it.
+    pub link_version: i32,
 }
 
 /// The places that a conversation has given out.
@@ -79,6 +83,8 @@ pub struct NewIngested {
     pub number: NumberId,
     /// The person who sent it, or whom it was sent to.
     pub contact: ContactId,
+    /// In a group: the participant who wrote it.
+    pub author: Option<ContactId>,
     /// Who sent it.
     pub direction: Direction,
     /// `received`, or how far a message of the business is known to have come.
@@ -142,6 +148,7 @@ impl Ingest<'_> {
             UPDATE conversations c
             SET last_sequence = c.last_sequence + w.n,
                 first_sequence = c.first_sequence - w.p,
+                reply_to = coalesce(w.reply_to, c.reply_to),
                 last_message_at = greatest(c.last_message_at, w.at),
                 last_incoming_at = greatest(c.last_incoming_at, w.incoming_at),
                 active_at = CASE
@@ -154,8 +161,10 @@ impl Ingest<'_> {
                     END
             FROM unnest(
                 $1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[],
-                $7::timestamptz[]) AS w (o, i, n, p, at, incoming_at, takeover_at)
-            WHERE c.organization_id = w.o AND c.id = w.i
+                $7::timestamptz[], $8::text[], $9::integer[])
+                AS w (o, i, n, p, at, incoming_at, takeover_at, reply_to, link_version)
+            WHERE c.organization_id = w.o AND c.id = w.i AND c.link_version = w.link_version
+                AND c.merged_into IS NULL
             RETURNING c.id, c.first_sequence, c.last_sequence
             "#,
             &column(advances, |a| a.organization.as_uuid()),
@@ -165,6 +174,8 @@ impl Ingest<'_> {
             &column(advances, |a| a.latest_at),
             &column(advances, |a| a.incoming_at) as &[Option<DateTime<Utc>>],
             &column(advances, |a| a.takeover_at) as &[Option<DateTime<Utc>>],
+            &column(advances, |a| a.reply_to.clone()) as &[Option<String>],
+            &column(advances, |a| a.link_version),
         )
         .fetch_all(&mut *self.connection)
         .await
@@ -197,14 +208,14 @@ impl Ingest<'_> {
             INSERT INTO messages (
                 organization_id, id, conversation_id, number_id, contact_id, direction, content_type, content,
                 wamid, sequence, state, post_id, source_sequence, received_at, message_at, created_at, source,
-                sent_at)
+                sent_at, author_contact_id)
             SELECT o, i, v, n, c, d, t, j::jsonb, w, s, e, p, q, r, m, now(), k,
-                   CASE WHEN d = 'outgoing' THEN m END
+                   CASE WHEN d = 'outgoing' THEN m END, a
             FROM unnest(
                 $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
                 $9::bigint[], $10::uuid[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::text[],
-                $15::text[], $16::text[])
-                AS x (o, i, v, n, c, t, j, w, s, p, q, r, m, d, e, k)
+                $15::text[], $16::text[], $17::uuid[])
+                AS x (o, i, v, n, c, t, j, w, s, p, q, r, m, d, e, k, a)
             ON CONFLICT (organization_id, wamid) WHERE wamid IS NOT NULL DO NOTHING
             RETURNING id
             "#,
@@ -224,6 +235,7 @@ impl Ingest<'_> {
             &column(messages, |m| m.direction.as_str().to_owned()),
             &column(messages, |m| m.state.to_owned()),
             &column(messages, |m| m.source.as_str().to_owned()),
+            &column(messages, |m| m.author.map(Uuid::from)) as &[Option<Uuid>],
         )
         .fetch_all(&mut *self.connection)
         .await

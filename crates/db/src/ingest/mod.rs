@@ -19,12 +19,13 @@ mod routes;
 mod statuses;
 mod templates;
 
+use sb_events::Topology;
 use sqlx::PgConnection;
 
 pub use accounts::AccountFact;
 pub use calls::NewCallSignal;
 pub use changes::{AppliedChange, NewChange};
-pub use contacts::{ContactRow, Identity, IdentityKind, Person};
+pub use contacts::{ContactRow, OpenConversation, Person, WantedConversation};
 pub use groups::GroupFact;
 pub use kept::{Kept, KeptUpdate, QuarantinedUpdate, Seen};
 pub use messages::{Advance, KnownMessage, MessageSource, NewIngested, Places};
@@ -42,13 +43,16 @@ use crate::SystemTx;
 #[derive(Debug)]
 pub struct Ingest<'t> {
     connection: &'t mut PgConnection,
+    topology: &'t Topology,
 }
 
 impl SystemTx {
     /// The statements of ingest.
     pub fn ingest(&mut self) -> Ingest<'_> {
+        let (connection, topology) = self.parts();
         Ingest {
-            connection: self.connection(),
+            connection,
+            topology,
         }
     }
 }

@@ -7,8 +7,10 @@
     reason = "a test that cannot set up its case must fail"
 )]
 
+mod addressing;
 mod crossing;
 mod flow_keys;
+mod identity;
 mod isolation;
 mod number_profiles;
 mod operation;

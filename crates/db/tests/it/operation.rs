@@ -214,6 +214,9 @@ operations! {
     "contacts.list" false |tx, mine, of| tx.contacts().list(Some(&of.identity), first());
     "contacts.find" false |tx, mine, of| tx.contacts().find(of.contact);
     "contacts.update_name" false |tx, mine, of| tx.contacts().update_name(of.contact, mine.mark, now());
+    "contacts.merge" false |tx, mine, of| tx.contacts().merge(mine.contact, of.contact, (mine.mark, now()));
+    "contacts.unmerge" false |tx, mine, of| tx.contacts().unmerge(of.contact, (mine.mark, now()));
+    "contacts.merges" false |tx, mine, of| tx.contacts().merges(of.contact, first());
     "conversations.list" false |tx, mine, of| tx.conversations().list(
         ConversationFilter { contact: Some(of.contact), ..ConversationFilter::default() }, first::<ActivityKey>());
     "conversations.find" false |tx, mine, of| tx.conversations().find(of.conversation);

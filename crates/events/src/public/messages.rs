@@ -35,6 +35,9 @@ fn received(item: &Item) -> Result<PublicEvent, NotPublic> {
     let e: MessageReceived = decode(item)?;
     let mut data =
         json!({ "content": parsed(&e.content_json), "sent_at": from_micros(e.sent_at_us) });
+    if !e.author_contact_id.is_empty() {
+        data = with(data, json!({ "author_contact_id": e.author_contact_id }));
+    }
     if e.standby {
         data = with(data, json!({ "standby": true }));
     }

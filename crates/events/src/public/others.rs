@@ -8,7 +8,9 @@ use crate::meta::from_micros;
 use crate::proto::account::v1::AccountUpdated;
 use crate::proto::bus::v1::Item;
 use crate::proto::call::v1::CallSignalled;
-use crate::proto::contact::v1::ContactPreferenceChanged;
+use crate::proto::contact::v1::{
+    ContactChanged, ContactMerged, ContactPreferenceChanged, ContactUnmerged,
+};
 use crate::proto::conversation::v1::ConversationHandedOver;
 use crate::proto::group::v1::GroupChanged;
 use crate::proto::media::v1::MediaStored;
@@ -20,13 +22,16 @@ type Form = fn(&Item) -> Result<PublicEvent, NotPublic>;
 
 /// The public form, if the item is one of these events.
 pub(super) fn from_item(item: &Item) -> Option<Result<PublicEvent, NotPublic>> {
-    let forms: [(String, Form); 9] = [
+    let forms: [(String, Form); 12] = [
         (MediaStored::full_name(), media_stored),
         (NumberChanged::full_name(), number_changed),
         (AccountUpdated::full_name(), account_updated),
         (TemplateChanged::full_name(), template_changed),
         (CallSignalled::full_name(), call_signalled),
         (ContactPreferenceChanged::full_name(), preference_changed),
+        (ContactChanged::full_name(), contact_changed),
+        (ContactMerged::full_name(), contact_merged),
+        (ContactUnmerged::full_name(), contact_unmerged),
         (ConversationHandedOver::full_name(), handed_over),
         (GroupChanged::full_name(), group_changed),
         (UpdateUnrecognized::full_name(), unrecognized),
@@ -104,6 +109,33 @@ fn preference_changed(item: &Item) -> Result<PublicEvent, NotPublic> {
         "decided_at": from_micros(e.decided_at_us),
     });
     event("contact.preference_changed", e.meta.as_ref(), None, data)
+}
+
+fn contact_changed(item: &Item) -> Result<PublicEvent, NotPublic> {
+    let e: ContactChanged = decode(item)?;
+    let data = json!({ "contact_id": e.contact_id, "changed": e.changed });
+    event("contact.changed", e.meta.as_ref(), None, data)
+}
+
+fn contact_merged(item: &Item) -> Result<PublicEvent, NotPublic> {
+    let e: ContactMerged = decode(item)?;
+    let data = json!({
+        "contact_id": e.contact_id,
+        "merged_contact_id": e.merged_contact_id,
+        "merge_id": e.merge_id,
+        "cause": e.cause,
+    });
+    event("contact.merged", e.meta.as_ref(), None, data)
+}
+
+fn contact_unmerged(item: &Item) -> Result<PublicEvent, NotPublic> {
+    let e: ContactUnmerged = decode(item)?;
+    let data = json!({
+        "contact_id": e.contact_id,
+        "unmerged_contact_id": e.unmerged_contact_id,
+        "merge_id": e.merge_id,
+    });
+    event("contact.unmerged", e.meta.as_ref(), None, data)
 }
 
 fn handed_over(item: &Item) -> Result<PublicEvent, NotPublic> {

@@ -93,6 +93,8 @@ codes! {
     AgentNotFound = "agent.not_found", NOT_FOUND, "There is no such agent";
     /// No such contact.
     ContactNotFound = "contact.not_found", NOT_FOUND, "There is no such contact";
+    /// These two contacts cannot be made one.
+    ContactNotMergeable = "contact.not_mergeable", CONFLICT, "These contacts cannot be merged";
     /// No such conversation.
     ConversationNotFound = "conversation.not_found", NOT_FOUND, "There is no such conversation";
     /// No such message.

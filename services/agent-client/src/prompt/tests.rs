@@ -22,6 +22,7 @@ fn conversation(entries: Vec<(Author, MessageContent)>) -> Vec<ContextMessage> {
     (1..)
         .zip(entries)
         .map(|(sequence, (author, content))| ContextMessage {
+            participant: None,
             id: MessageId::new(at),
             sequence,
             author,

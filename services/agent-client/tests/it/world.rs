@@ -135,6 +135,7 @@ impl World {
             content_type: content.type_name().to_owned(),
             content_json: serde_json::to_string(&content).unwrap(),
             sent_at_us: 0,
+            author_contact_id: String::new(),
             standby: false,
         }
     }

@@ -1,8 +1,8 @@
 //! Every change leaves a line.
 
 use sb_client::{
-    CreateAgent, CreateNumber, RotateFlowKey, SendMessage, UpdateAgent, UpdateConversation,
-    UpdateFlowEndpoint, UpdateNumber, UpdateOrganization, Upload,
+    Client, CreateAgent, CreateNumber, Message, RotateFlowKey, SendMessage, UpdateAgent,
+    UpdateConversation, UpdateFlowEndpoint, UpdateNumber, UpdateOrganization, Upload,
 };
 use sb_ids::{PhoneNumberId, WabaId};
 
@@ -56,18 +56,30 @@ async fn change_everything(world: &World) {
         .rename_contact(message.contact_id, "Ana")
         .await
         .unwrap();
+    merge_and_unmerge(&client, &message).await;
     let change = UpdateConversation::default();
     client
         .update_conversation(message.conversation_id, &change)
         .await
         .unwrap();
-    let upload = Upload {
+    client.upload_media(file()).await.unwrap();
+    look_after_quarantine(world).await;
+}
+
+fn file() -> Upload {
+    Upload {
         filename: "a.txt".to_owned(),
         mime_type: "text/plain".to_owned(),
         bytes: b"a".to_vec(),
-    };
-    client.upload_media(upload).await.unwrap();
-    look_after_quarantine(world).await;
+    }
+}
+
+async fn merge_and_unmerge(client: &Client, message: &Message) {
+    let other = SendMessage::new("US.1349", template()).from(message.number_id.to_string());
+    let other = client.send_message(&other, None).await.unwrap().contact_id;
+    let merged = client.merge_contact(message.contact_id, other).await;
+    merged.unwrap();
+    client.unmerge_contact(other).await.unwrap();
 }
 
 async fn look_after_quarantine(world: &World) {

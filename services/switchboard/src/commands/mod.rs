@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod contacts;
 mod doctor;
 mod gateway;
 mod migrate;
@@ -57,6 +58,9 @@ fn dispatch(command: Command, settings: Settings) -> ExitCode {
         Command::Tail(args) => once(settings, async |settings| tail::run(&args, &settings).await),
         Command::Why { id, json } => once(settings, async |settings| {
             why::run(&id, json, &settings).await
+        }),
+        Command::Contacts(command) => once(settings, async |settings| {
+            contacts::run(&command, &settings).await
         }),
         Command::Quarantine(command) => once(settings, async |settings| {
             quarantine::run(&command, &settings).await

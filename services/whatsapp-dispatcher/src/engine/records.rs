@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sb_db::dispatch::{Acceptance, Attempt, Refusal, RejectedToken};
-use sb_db::{DbError, SystemReason, SystemTx};
+use sb_db::{DbError, Sighting, SystemReason, SystemTx};
 use sb_domain::delivery::DeliveryState;
+use sb_domain::identity::Observation;
 use sb_events::Addressed;
 use sb_ids::{MessageId, OrganizationId, Wamid};
 
@@ -25,7 +26,10 @@ pub(super) async fn record(tools: &Tools, mut batch: Vec<Finished>) -> Vec<Finis
     // One order of locks for everybody who writes many messages.
     batch.sort_by_key(|finished| (finished.outgoing.organization, finished.outgoing.message));
     let error = match persist(tools, &batch).await {
-        Ok(()) => return batch,
+        Ok(()) => {
+            learn(tools, &batch).await;
+            return batch;
+        }
         Err(error) => error,
     };
     if batch.len() == 1 {
@@ -39,6 +43,43 @@ pub(super) async fn record(tools: &Tools, mut batch: Vec<Finished>) -> Vec<Finis
         }
     }
     batch
+}
+
+/// Records what answers say about people, after what became of the messages: that must not fail for it. When it
+/// fails, statuses teach the same later.
+async fn learn(tools: &Tools, batch: &[Finished]) {
+    let sightings: Vec<Sighting> = batch.iter().filter_map(sighting).collect();
+    if sightings.is_empty() {
+        return;
+    }
+    let learning = async {
+        let mut tx = tools.db.system(SystemReason::Dispatch).await?;
+        tx.identities()
+            .observe(&sightings, tools.clock.now())
+            .await?;
+        tx.commit().await
+    };
+    if let Err(error) = learning.await {
+        tracing::warn!(
+            error = sb_telemetry::as_error(&error),
+            "what meta says about recipients could not be recorded"
+        );
+    }
+}
+
+fn sighting(finished: &Finished) -> Option<Sighting> {
+    let learned = finished.learned.clone()?;
+    Some(Sighting {
+        organization: finished.outgoing.organization,
+        observation: Observation {
+            ids: learned.ids,
+            becomes: None,
+            also: learned.also,
+            at: finished.ended_at,
+            is_metas: true,
+            makes_contact: false,
+        },
+    })
 }
 
 fn report_lost(finished: Option<&Finished>, error: &DbError) {

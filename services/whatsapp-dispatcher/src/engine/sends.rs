@@ -11,7 +11,9 @@ use tracing::Instrument as _;
 
 use super::Tools;
 use crate::metrics::NO_CLASS;
-use crate::rules::{Effect, Stop, Verdict, judge, ready, stopped, token_unreadable};
+use crate::rules::{
+    Effect, Learned, Stop, Verdict, judge, learned, ready, stopped, token_unreadable,
+};
 
 /// A message that is ready to go.
 pub(super) struct Prepared {
@@ -34,6 +36,8 @@ pub(super) struct Finished {
     pub(super) ended_at: DateTime<Utc>,
     pub(super) verdict: Verdict,
     pub(super) effect: Effect,
+    /// What the answer says about who gets it.
+    pub(super) learned: Option<Learned>,
 }
 
 impl Finished {
@@ -54,6 +58,7 @@ impl Finished {
             ended_at: tools.clock.now(),
             verdict,
             effect,
+            learned: None,
         }
     }
 }
@@ -152,8 +157,15 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
             error.class().as_str()
         }
     };
+    let learned = answer
+        .as_ref()
+        .ok()
+        .and_then(|receipt| learned(message.address.as_ref(), receipt));
     let (verdict, effect) = judge(&message, answer, tools.clock.now(), tools.patience);
     span.record("outcome", verdict.as_str());
     tools.metrics.outcome(&verdict, class);
-    Finished::new(tools, message, started_at, verdict, effect)
+    Finished {
+        learned,
+        ..Finished::new(tools, message, started_at, verdict, effect)
+    }
 }

@@ -65,6 +65,7 @@ pub(crate) fn ready(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<Send
     let recipient = match &message.address {
         Some(Address::Phone(phone)) => Recipient::WaId(phone.clone()),
         Some(Address::Bsuid(id)) => Recipient::Bsuid(id.clone()),
+        Some(Address::Group(id)) => Recipient::Group(id.clone()),
         None => return Err(Stop::Unreachable),
     };
     // The message's id comes back in every status: it resolves a lost answer.

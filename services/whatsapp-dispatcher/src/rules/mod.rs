@@ -1,12 +1,14 @@
 //! Decisions without IO: what may be sent, when, and what an outcome means. Time comes in as an argument.
 
 mod gate;
+mod learned;
 mod ownership;
 mod pacer;
 mod verdict;
 mod worklist;
 
 pub(crate) use gate::{Stop, ready};
+pub(crate) use learned::{Learned, learned};
 pub(crate) use ownership::Ownership;
 pub(crate) use pacer::Pacer;
 pub(crate) use verdict::{Effect, Failure, Patience, Verdict, judge, stopped, token_unreadable};

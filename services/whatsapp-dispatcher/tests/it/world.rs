@@ -185,6 +185,8 @@ impl World {
             latest_at: at,
             incoming_at: Some(at),
             takeover_at: None,
+            reply_to: None,
+            link_version: 0,
         };
         let mut tx = self.db.system(SystemReason::Ingest).await.unwrap();
         tx.ingest().advance_conversations(&[advance]).await.unwrap();

@@ -91,6 +91,7 @@ impl Announcer {
                     content_json,
                     sent_at_us,
                     standby: source == MessageSource::Standby,
+                    author_contact_id: row.author.map(|id| id.to_string()).unwrap_or_default(),
                 },
             ),
         };

@@ -86,6 +86,8 @@ impl Effects<'_> {
                 let progress = progress.and_then(|progress| i16::try_from(progress).ok());
                 numbers::history(self, ingest, told, (progress, error.clone()), stored).await?;
             }
+            // Resolving whom it is about was its effect.
+            Some(Fact::Identity(_)) => {}
             Some(Fact::Notice) => stored.events.push(self.updated(told, "")?),
         }
         Ok(())

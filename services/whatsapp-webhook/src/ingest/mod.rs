@@ -12,6 +12,7 @@ mod changes;
 mod disposition;
 mod effects;
 mod plan;
+mod recipients;
 mod replays;
 mod resolve;
 mod statuses;

@@ -3,6 +3,7 @@
 mod elsewhere;
 mod fields;
 mod messages;
+mod people;
 mod unit;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -205,7 +206,9 @@ impl PostReader<'_> {
             "history" => self.read_history(place, change.value),
             "standby" => self.read_standby(place, change.value),
             "calls" => self.read_calls(place, change.value),
-            "user_preferences" | "smb_app_state_sync" => self.read_people(place, change.value),
+            "user_preferences" | "smb_app_state_sync" | "user_id_update" => {
+                self.read_people(place, change.value);
+            }
             "group_lifecycle_update"
             | "group_participants_update"
             | "group_participant_update"

@@ -16,7 +16,7 @@ use sb_ids::{OrganizationId, QuarantineId};
 use super::announce::Announcer;
 use super::plan::{Unit, Update};
 use super::resolve::Resolver;
-use super::{Disposition, changes, effects, replays, statuses};
+use super::{Disposition, changes, effects, recipients, replays, statuses};
 
 pub(super) use messages::Arrived;
 pub(super) use sort::{Addressee, Told};
@@ -118,7 +118,9 @@ impl Store {
                 continue;
             }
             match self.write(&batch).await {
-                Ok(done) => stored = stored.join(done),
+                Ok(Some(done)) => stored = stored.join(done),
+                // Somebody's ids lead elsewhere than was remembered; that is forgotten now.
+                Ok(None) => waiting.push(batch),
                 Err(error) if !error.is_about_the_data() => return Err(error),
                 Err(error) if batch.len() == 1 => {
                     tracing::error!(
@@ -177,17 +179,24 @@ impl Store {
     }
 
     #[tracing::instrument(name = "ingest.write", skip_all, fields(units = batch.len()))]
-    async fn write(&self, batch: &[Unit]) -> Result<Stored, DbError> {
+    async fn write(&self, batch: &[Unit]) -> Result<Option<Stored>, DbError> {
         let mut tx = self.db.system(SystemReason::Ingest).await?;
         let mut stored = Stored::default();
         let sorted = self.sort(&mut tx.ingest(), batch, &mut stored).await?;
         let written =
             replays::leave_out_known(&mut tx.ingest(), sorted.written, &mut stored).await?;
-        let (resolution, arrived) = self.write_messages(&mut tx, &written, &mut stored).await?;
+        let written = self.write_messages(&mut tx, &written, &mut stored).await?;
+        let Some((resolution, arrived)) = written else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
         let announcer = &self.announcer;
         let changed = (sorted.changed.as_slice(), arrived.as_slice());
         changes::write(&mut tx.ingest(), announcer, changed, &mut stored).await?;
         statuses::write(&mut tx.ingest(), announcer, &sorted.reported, &mut stored).await?;
+        let now = self.clock.now();
+        let recipients =
+            recipients::observe(&mut tx.ingest(), &self.resolver, &sorted.reported, now).await?;
         self.tell(&mut tx, &sorted.told, &mut stored).await?;
         tx.ingest()
             .quarantine(&sorted.quarantined, self.clock.now())
@@ -195,7 +204,8 @@ impl Store {
         tx.commit().await?;
         stored.failed_replays = replays::failed(&sorted.quarantined);
         self.resolver.remember(resolution);
-        Ok(stored)
+        self.resolver.remember_recipients(recipients);
+        Ok(Some(stored))
     }
 
     async fn tell(

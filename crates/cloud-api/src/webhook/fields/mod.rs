@@ -12,6 +12,7 @@ mod call;
 mod contact;
 mod group;
 mod history;
+mod identity;
 mod number;
 mod standby;
 mod template;
@@ -27,6 +28,7 @@ pub use call::{CallSignal, CallStatus, CallsValue};
 pub use contact::{ContactSync, Preference, SyncAction};
 pub use group::{GroupEvent, Participant};
 pub use history::{History, HistoryThread};
+pub use identity::{ChangedId, IdentityChange};
 pub use number::{NumberName, NumberQuality, NumberSecurity, NumberSettings, NumberUsername};
 pub use standby::{Handover, Standby, StandbyEcho};
 pub use template::{

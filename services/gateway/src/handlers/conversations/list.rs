@@ -15,7 +15,7 @@ use crate::state::Gateway;
 pub(crate) struct Filter {
     /// Only those of this number.
     number_id: Option<Uuid>,
-    /// Only those with this contact.
+    /// Only those with this contact, and with contacts merged into it.
     contact_id: Option<Uuid>,
     /// Only those that are put away (`true`), or that are not (`false`).
     archived: Option<bool>,
@@ -23,7 +23,7 @@ pub(crate) struct Filter {
 
 /// List conversations
 ///
-/// The most active come first. The order is kept to the minute, so that a busy conversation does not jump between
+/// The most active come first; those that others go on for are left out unless you name a contact. The order is kept to the minute, so that a busy conversation does not jump between
 /// pages.
 #[utoipa::path(
     operation_id = "conversations.list",

@@ -33,6 +33,11 @@ pub(crate) struct ConversationResponse {
     last_message_at: Option<DateTime<Utc>>,
     /// When the contact last wrote.
     last_incoming_at: Option<DateTime<Utc>>,
+    /// The contact is a group. Agents do not answer in groups unless this conversation names one, or the agent's
+    /// configuration says `answers_in_groups`.
+    is_group: bool,
+    /// The conversation that goes on instead, since both contacts are one person. Messages sent here go there.
+    merged_into: Option<Uuid>,
     /// When you put it away.
     archived_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -53,6 +58,8 @@ impl ConversationResponse {
             last_sequence: conversation.last_sequence,
             last_message_at: conversation.last_message_at,
             last_incoming_at: conversation.last_incoming_at,
+            is_group: conversation.is_group,
+            merged_into: conversation.merged_into.map(Uuid::from),
             archived_at: conversation.archived_at,
             created_at: conversation.created_at,
         }

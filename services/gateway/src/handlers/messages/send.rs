@@ -234,7 +234,11 @@ async fn find_or_open(
 ) -> Result<Conversation, Problem> {
     if let Some(id) = body.conversation_id {
         let found = tx.conversations().find(id.into()).await?;
-        let found = found.ok_or_else(|| Problem::not_found(Code::ConversationNotFound))?;
+        let mut found = found.ok_or_else(|| Problem::not_found(Code::ConversationNotFound))?;
+        if let Some(live) = found.merged_into {
+            let live = tx.conversations().find(live).await?;
+            found = live.ok_or_else(|| Problem::not_found(Code::ConversationNotFound))?;
+        }
         check_window(&found, body, now)?;
         return Ok(found);
     }

@@ -1,12 +1,13 @@
 //! Contacts, conversations, calls and groups.
 
-use std::collections::HashMap;
-
-use sb_cloud_api::webhook::fields::{GroupEvent, Handover, Participant, SyncAction};
+use sb_cloud_api::webhook::fields::{
+    GroupEvent, Handover, IdentityChange, Participant, SyncAction,
+};
 use sb_db::DbError;
 use sb_db::ingest::{
     GroupFact, Ingest, NewCallSignal, NewPreference, OwnerChange, Person, SyncedCard,
 };
+use sb_domain::identity::Ids;
 use sb_events::micros;
 use sb_events::proto::call::v1::CallSignalled;
 use sb_events::proto::contact::v1::ContactPreferenceChanged;
@@ -16,7 +17,7 @@ use sb_ids::{Bsuid, ContactId, ConversationId, WaId};
 
 use super::super::announce::bounded;
 use super::super::plan::Fact;
-use super::super::resolve::Party;
+use super::super::resolve::{Appearance, Parties, Party};
 use super::{Effects, FieldUpdate, Stored, Told, fact};
 
 /// The role in which we own a conversation when Meta does not say which app has it: we answer customers.
@@ -37,7 +38,7 @@ pub(super) async fn resolve(
     told: &[Told<'_>],
 ) -> Result<Vec<Option<Who>>, DbError> {
     let named: Vec<Option<Party>> = told.iter().map(party).collect();
-    let (mut talking, mut mentioned) = (HashMap::new(), HashMap::new());
+    let (mut talking, mut mentioned) = (Parties::new(), Parties::new());
     for (told, party) in told.iter().zip(&named) {
         let Some(party) = party else { continue };
         let parties = if is_about_a_conversation(told) {
@@ -45,11 +46,12 @@ pub(super) async fn resolve(
         } else {
             &mut mentioned
         };
-        parties.insert(party.clone(), None);
+        let shown: &mut Appearance = parties.entry(party.clone()).or_default();
+        shown.at = shown.at.max(told.kept.at);
     }
     let resolution = effects
         .resolver
-        .resolve(ingest, talking, effects.now)
+        .resolve_anew(ingest, talking, effects.now)
         .await?;
     let contacts = effects
         .resolver
@@ -89,6 +91,7 @@ fn party(told: &Told<'_>) -> Option<Party> {
         Fact::Field(FieldUpdate::Handover(handover)) => {
             (handover.wa_id.as_ref(), handover.user_id.as_ref())
         }
+        Fact::Identity(change) => return changed_party(told, change),
         Fact::Field(_) | Fact::Group(_) | Fact::HistoryProgress { .. } | Fact::Notice => {
             return None;
         }
@@ -99,8 +102,36 @@ fn party(told: &Told<'_>) -> Option<Party> {
     let route = told.route.as_ref()?;
     let person = Person {
         organization: route.organization,
-        wa_id: wa_id.map(|id| id.as_str().to_owned()),
-        bsuid: bsuid.map(|id| id.as_str().to_owned()),
+        ids: Ids {
+            phone: wa_id.map(|id| id.as_str().to_owned()),
+            bsuid: bsuid.map(|id| id.as_str().to_owned()),
+            ..Ids::default()
+        },
+        becomes: None,
+    };
+    Some((route.number, person))
+}
+
+/// A person whose ids changed.
+fn changed_party(told: &Told<'_>, change: &IdentityChange) -> Option<Party> {
+    let route = told.route.as_ref()?;
+    let id = |id: Option<&Bsuid>| id.map(|id| id.as_str().to_owned());
+    let parent = change.parent_user_id.as_ref();
+    let before = Ids {
+        phone: change.wa_id.as_ref().map(|id| id.as_str().to_owned()),
+        bsuid: id(change.user_id.previous.as_ref()),
+        parent_bsuid: id(parent.and_then(|parent| parent.previous.as_ref())),
+        ..Ids::default()
+    };
+    let after = Ids {
+        bsuid: id(change.user_id.current.as_ref()),
+        parent_bsuid: id(parent.and_then(|parent| parent.current.as_ref())),
+        ..Ids::default()
+    };
+    let person = Person {
+        organization: route.organization,
+        ids: before,
+        becomes: Some(Box::new(after)),
     };
     Some((route.number, person))
 }

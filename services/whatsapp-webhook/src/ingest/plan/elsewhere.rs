@@ -8,7 +8,8 @@ use sb_domain::content::Direction;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::messages::{Names, Writing, names};
+use super::messages::Writing;
+use super::people::{Names, addressee, ids, names, sender};
 use super::unit::{Fact, Shown, Update, Written};
 use super::{Place, PostReader};
 
@@ -56,8 +57,10 @@ impl PostReader<'_> {
                 self.push_change(place, path, writing.number, (&message, change));
                 continue;
             }
-            let to = (message.to.as_ref(), message.to_user_id.as_ref());
-            let Some(person) = Shown::of(to.0, to.1, writing.names) else {
+            let to = Shown::of(addressee(&message), writing.names);
+            // To a group nobody in particular is written.
+            let is_in_group = message.group_id.is_some();
+            let Some(person) = to.or_else(|| is_in_group.then(Shown::default)) else {
                 self.reject_of(
                     path,
                     (place.waba_id, Some(writing.number)),
@@ -168,25 +171,14 @@ impl PostReader<'_> {
             let is_ours = message.to.is_some()
                 || message.to_user_id.is_some()
                 || from == Some(writing.shown.trim_start_matches('+'));
-            let shown = Shown::of(
-                thread.wa_id.as_ref(),
-                thread.user_id.as_ref(),
-                writing.names,
-            );
+            let thread = ids(thread.wa_id.as_ref(), thread.user_id.as_ref(), None);
             let named = if is_ours {
-                Shown::of(
-                    message.to.as_ref(),
-                    message.to_user_id.as_ref(),
-                    writing.names,
-                )
+                addressee(&message)
             } else {
-                Shown::of(
-                    message.from.as_ref(),
-                    message.from_user_id.as_ref(),
-                    writing.names,
-                )
+                sender(&message)
             };
-            let Some(person) = shown.or(named) else {
+            let shown = Shown::of(thread, writing.names);
+            let Some(person) = shown.or_else(|| Shown::of(named, writing.names)) else {
                 self.reject_of(
                     path,
                     (place.waba_id, Some(writing.number)),
@@ -259,6 +251,7 @@ impl PostReader<'_> {
             phone_number_id: writing.number.to_owned(),
             wamid: echo.id.as_str().to_owned(),
             person,
+            group: None,
             direction: Direction::Outgoing,
             message_source: writing.source,
             state: "sent",
@@ -272,7 +265,8 @@ impl PostReader<'_> {
 }
 
 fn person_of(echo: &StandbyEcho<'_>, names: &Names) -> Shown {
-    Shown::of(echo.to.as_ref(), echo.to_user_id.as_ref(), names).unwrap_or_default()
+    let to = ids(echo.to.as_ref(), echo.to_user_id.as_ref(), None);
+    Shown::of(to, names).unwrap_or_default()
 }
 
 /// How far a message of the past had come.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sb_cloud_api::webhook::fields::{
-    CallSignal, CallStatus, CallsValue, ContactSync, FieldUpdate, GroupEvent, NumberUpdate,
-    Preference,
+    CallSignal, CallStatus, CallsValue, ContactSync, FieldUpdate, GroupEvent, IdentityChange,
+    NumberUpdate, Preference,
 };
 use sb_ids::PhoneNumberId;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ struct Lists<'a> {
     user_preferences: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     state_sync: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    user_id_update: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     groups: Option<Vec<&'a RawValue>>,
 }
@@ -80,6 +82,11 @@ impl PostReader<'_> {
             let fact = ContactSync::parse(item).ok().flatten().map(Fact::Card);
             self.keep(place, path, Some(&number), ("", item, fact));
         }
+        for (index, item) in lists.user_id_update.unwrap_or_default().iter().enumerate() {
+            let path = place.item("user_id_update", index);
+            let fact = IdentityChange::parse(item).ok().map(Fact::Identity);
+            self.keep(place, path, Some(&number), ("", item, fact));
+        }
     }
 
     pub(super) fn read_groups(&mut self, place: Place<'_>, raw: &RawValue) {
@@ -134,6 +141,7 @@ impl PostReader<'_> {
 /// When a fact says it became true.
 pub(super) fn told_at(fact: &Fact) -> Option<DateTime<Utc>> {
     match fact {
+        Fact::Identity(change) => Some(change.at),
         Fact::Preference(preference) => Some(preference.at),
         Fact::Card(card) => card.at,
         Fact::Call(signal) => Some(signal.at),

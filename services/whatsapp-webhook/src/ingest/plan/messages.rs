@@ -1,18 +1,15 @@
 //! The field `messages`: what contacts write, and reports about what we wrote.
 
-use std::collections::HashMap;
-
-use sb_cloud_api::webhook::{Change, ContactProfile, InboundMessage, MessageChange, StatusUpdate};
+use sb_cloud_api::webhook::{Change, InboundMessage, MessageChange, StatusUpdate};
 use sb_db::ingest::MessageSource;
 use sb_domain::content::Direction;
+use sb_domain::identity::Ids;
 use sb_ids::{Bsuid, MessageId, WaId};
 use serde_json::value::RawValue;
 
+use super::people::{Names, ids, names, noticed, sender};
 use super::unit::{Changed, Fact, Reported, Shown, Update, Written};
 use super::{Place, PostReader, clipped};
-
-/// Profile names by each id of the person.
-pub(super) type Names = HashMap<String, String>;
 
 /// Whose message it is and how it came.
 #[derive(Clone, Copy)]
@@ -75,12 +72,12 @@ impl PostReader<'_> {
         if let Some(change) = message.change() {
             return self.push_change(place, path, writing.number, (&message, change));
         }
-        let person = Shown::of(
-            message.from.as_ref(),
-            message.from_user_id.as_ref(),
-            writing.names,
-        );
-        let Some(person) = person.or_else(|| noticed(&message)) else {
+        let person = if message.kind == "system" {
+            noticed(&message)
+        } else {
+            Shown::of(sender(&message), writing.names)
+        };
+        let Some(person) = person else {
             // Neither sender nor the person a notice is about.
             if message.kind != "system" {
                 return self.reject_of(
@@ -122,6 +119,7 @@ impl PostReader<'_> {
             phone_number_id: writing.number.to_owned(),
             wamid: message.id.as_str().to_owned(),
             person,
+            group: message.group_id.as_deref().map(clipped),
             direction,
             message_source: writing.source,
             state,
@@ -192,6 +190,7 @@ impl PostReader<'_> {
                 .as_deref()
                 .and_then(|id| MessageId::parse(id).ok()),
             recipient: participant.unwrap_or_default().to_owned(),
+            recipient_ids: recipient_ids(&status),
             at: status.timestamp,
             status: clipped(&status.status),
             raw_json: raw.get().to_owned(),
@@ -200,58 +199,18 @@ impl PostReader<'_> {
     }
 }
 
-impl Shown {
-    /// The person with these ids, if there is one.
-    pub(super) fn of(wa_id: Option<&WaId>, user_id: Option<&Bsuid>, names: &Names) -> Option<Self> {
-        let wa_id = wa_id.map(|id| id.as_str().to_owned());
-        let bsuid = user_id.map(|id| id.as_str().to_owned());
-        if wa_id.is_none() && bsuid.is_none() {
-            return None;
-        }
-        let name = |id: &Option<String>| id.as_ref().and_then(|id| names.get(id)).cloned();
-        let profile_name = name(&wa_id).or_else(|| name(&bsuid));
-        Some(Self {
-            wa_id,
-            bsuid,
-            profile_name,
-        })
-    }
-}
-
-/// The person a notice of WhatsApp's is about, when the message names no sender.
-fn noticed(message: &InboundMessage<'_>) -> Option<Shown> {
-    let sb_domain::content::Part::System(notice) = message.content().part else {
-        return None;
-    };
-    let wa_id = notice.wa_id.as_deref().unwrap_or_default();
-    let wa_id = WaId::parse(wa_id.trim_start_matches('+')).ok();
-    let bsuid = notice.previous_user_id.or(notice.user_id);
-    let bsuid = Bsuid::parse(bsuid.unwrap_or_default()).ok();
-    Shown::of(wa_id.as_ref(), bsuid.as_ref(), &Names::new())
-}
-
-/// Profile names by each id of the person.
-pub(super) fn names(contacts: &[&RawValue]) -> Names {
-    let mut names = HashMap::with_capacity(contacts.len());
-    for raw in contacts {
-        let Ok(profile) = ContactProfile::parse(raw) else {
-            // Without its name the message is as good.
-            continue;
+/// The recipient's ids, if there are several; in a group the participant's.
+fn recipient_ids(status: &StatusUpdate<'_>) -> Option<Box<Ids>> {
+    let (phone, user, parent) =
+        if status.participant_id.is_some() || status.participant_user_id.is_some() {
+            (&status.participant_id, &status.participant_user_id, &None)
+        } else {
+            (
+                &status.recipient_id,
+                &status.recipient_user_id,
+                &status.recipient_parent_user_id,
+            )
         };
-        let Some(name) = profile
-            .name
-            .as_deref()
-            .map(clipped)
-            .filter(|name| !name.is_empty())
-        else {
-            continue;
-        };
-        if let Some(id) = &profile.wa_id {
-            names.insert(id.as_str().to_owned(), name.clone());
-        }
-        if let Some(id) = &profile.user_id {
-            names.insert(id.as_str().to_owned(), name);
-        }
-    }
-    names
+    let ids = ids(phone.as_ref(), user.as_ref(), parent.as_ref());
+    (ids.iter().count() > 1).then(|| Box::new(ids))
 }

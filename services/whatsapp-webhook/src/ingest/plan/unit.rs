@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sb_cloud_api::webhook::fields::{
-    CallSignal, CallStatus, ContactSync, FieldUpdate, GroupEvent, Preference,
+    CallSignal, CallStatus, ContactSync, FieldUpdate, GroupEvent, IdentityChange, Preference,
 };
 use sb_db::ingest::{MessageSource, ReplayedPlace};
 use sb_domain::content::Direction;
 use sb_domain::delivery::ReportedStatus;
+use sb_domain::identity::Ids;
 use sb_ids::{MessageId, PostId};
 use serde_json::Value;
 
@@ -63,8 +64,9 @@ pub(crate) struct Plan {
 /// A person as an update shows it; at least one id is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shown {
-    pub(crate) wa_id: Option<String>,
-    pub(crate) bsuid: Option<String>,
+    pub(crate) ids: Ids,
+    /// The ids that take their place, when the update says so.
+    pub(crate) becomes: Option<Box<Ids>>,
     pub(crate) profile_name: Option<String>,
 }
 
@@ -75,6 +77,8 @@ pub(crate) struct Written {
     pub(crate) wamid: String,
     /// Who wrote it, or to whom the business wrote.
     pub(crate) person: Shown,
+    /// The group it was written in.
+    pub(crate) group: Option<String>,
     pub(crate) direction: Direction,
     pub(crate) message_source: MessageSource,
     /// `received`, or how far a message of the business is known to have come.
@@ -109,6 +113,8 @@ pub(crate) struct Reported {
     /// Our message's id, when Meta echoed one.
     pub(crate) echoed: Option<MessageId>,
     pub(crate) recipient: String,
+    /// The ids of the recipient, when there are several: they are one person's.
+    pub(crate) recipient_ids: Option<Box<Ids>>,
     pub(crate) at: DateTime<Utc>,
     pub(crate) raw_json: String,
 }
@@ -134,6 +140,8 @@ pub(crate) struct Kept {
 pub(crate) enum Fact {
     /// A value of its own field.
     Field(FieldUpdate),
+    /// Ids of a person that others take the place of.
+    Identity(IdentityChange),
     /// A contact's decision.
     Preference(Preference),
     /// A card of the business's address book.

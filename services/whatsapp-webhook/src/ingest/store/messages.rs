@@ -6,42 +6,57 @@ use sb_db::ingest::{Advance, KnownMessage, MessageSource, NewIngested, Person, P
 use sb_db::{DbError, SystemTx};
 use sb_domain::Clock;
 use sb_domain::content::Direction;
+use sb_domain::identity::Ids;
 use sb_events::Addressed;
-use sb_ids::{ConversationId, MessageId, OrganizationId, PostId, Wamid};
+use sb_ids::{ContactId, ConversationId, MessageId, OrganizationId, PostId, Wamid};
 
 use super::{Addressee, Store, Stored};
 use crate::ingest::plan::{Shown, Written};
-use crate::ingest::resolve::{Party, Resolution};
+use crate::ingest::resolve::{Parties, Party, Resolution};
 use crate::ingest::{Disposition, statuses};
 
 /// A message that was not there before.
 pub(in crate::ingest) type Arrived = (OrganizationId, String);
 
+/// Who wrote in groups.
+type Authors = HashMap<Person, ContactId>;
+
 impl Store {
+    /// Stores messages. `None` when the resolver remembered something that is not so any more: it is forgotten,
+    /// and the whole batch has to be written again.
     pub(super) async fn write_messages(
         &self,
         tx: &mut SystemTx,
         written: &[Addressee<'_, Written>],
         stored: &mut Stored,
-    ) -> Result<(Resolution, Vec<Arrived>), DbError> {
-        let mut parties: HashMap<Party, Option<String>> = HashMap::new();
+    ) -> Result<Option<(Resolution, Vec<Arrived>)>, DbError> {
+        let (mut parties, mut authors) = (Parties::new(), Parties::new());
         for message in written {
-            let name = parties.entry(party(message)).or_default();
-            if message.update.person.profile_name.is_some() {
-                name.clone_from(&message.update.person.profile_name);
+            note_appearance(&mut parties, party(message), message.update);
+            if let Some(author) = author(message) {
+                let author = (message.route.number, author);
+                note_appearance(&mut authors, author, message.update);
             }
         }
         let mut ingest = tx.ingest();
-        let resolution = self
-            .resolver
-            .resolve(&mut ingest, parties, self.clock.now())
-            .await?;
-        let (mut rows, advances) = rows(written, &resolution, stored, &self.clock);
+        let now = self.clock.now();
+        let resolution = self.resolver.resolve(&mut ingest, parties, now).await?;
+        let authors = self.resolver.contacts(&mut ingest, authors, now).await?;
+        let (mut rows, advances) = rows(written, (&resolution, &authors), stored, &self.clock);
         let places: HashMap<ConversationId, Places> = ingest
             .advance_conversations(&advances)
             .await?
             .into_iter()
             .collect();
+        let stale: HashSet<ConversationId> = advances
+            .iter()
+            .map(|advance| advance.conversation)
+            .filter(|conversation| !places.contains_key(conversation))
+            .collect();
+        if !stale.is_empty() {
+            self.resolver.forget_those(&resolution, &stale);
+            return Ok(None);
+        }
         number(&mut rows, &advances, &places);
         let new: HashSet<MessageId> = ingest.insert_messages(&rows).await?.into_iter().collect();
         self.announce_messages(tx, (&rows, written), &new, stored)
@@ -58,7 +73,7 @@ impl Store {
         statuses::adopt(tx, &self.announcer, &sent, stored).await?;
         let arrived = arrived.map(|row| (row.organization, row.wamid.clone()));
         let arrived = arrived.collect();
-        Ok((resolution, arrived))
+        Ok(Some((resolution, arrived)))
     }
 
     /// New messages are announced; so are those an earlier run of this batch stored, since nobody knows
@@ -144,23 +159,53 @@ const fn is_sent_elsewhere(row: &NewIngested) -> bool {
     matches!(row.direction, Direction::Outgoing)
 }
 
-pub(super) fn person(organization: OrganizationId, shown: &Shown) -> Person {
+fn person(organization: OrganizationId, shown: &Shown) -> Person {
     Person {
         organization,
-        wa_id: shown.wa_id.clone(),
-        bsuid: shown.bsuid.clone(),
+        ids: shown.ids.clone(),
+        becomes: shown.becomes.clone(),
     }
 }
 
+/// The other side of the conversation: the group in a group.
 fn party(message: &Addressee<'_, Written>) -> Party {
-    let person = person(message.route.organization, &message.update.person);
+    let organization = message.route.organization;
+    let person = match &message.update.group {
+        None => person(organization, &message.update.person),
+        Some(group) => Person {
+            organization,
+            ids: Ids {
+                group: Some(group.clone()),
+                ..Ids::default()
+            },
+            becomes: None,
+        },
+    };
     (message.route.number, person)
+}
+
+/// The participant who wrote in a group.
+fn author(message: &Addressee<'_, Written>) -> Option<Person> {
+    let update = message.update;
+    let is_theirs = update.group.is_some() && update.direction == Direction::Incoming;
+    (is_theirs && update.person.ids.names_somebody())
+        .then(|| person(message.route.organization, &update.person))
+}
+
+fn note_appearance(parties: &mut Parties, party: Party, update: &Written) {
+    let is_person = party.1.ids.group.is_none();
+    let shown = parties.entry(party).or_default();
+    shown.at = shown.at.max(update.at);
+    // The name is the participant's, not the group's.
+    if is_person && update.person.profile_name.is_some() {
+        shown.name.clone_from(&update.person.profile_name);
+    }
 }
 
 /// The rows of new messages, without their places yet, and what each conversation gets.
 fn rows(
     written: &[Addressee<'_, Written>],
-    resolution: &Resolution,
+    (resolution, authors): (&Resolution, &Authors),
     stored: &mut Stored,
     clock: &Clock,
 ) -> (Vec<NewIngested>, Vec<Advance>) {
@@ -186,6 +231,8 @@ fn rows(
                 latest_at: update.at,
                 incoming_at: None,
                 takeover_at: None,
+                reply_to: None,
+                link_version: resolved.link_version,
             });
         note(advance, update);
         rows.push(NewIngested {
@@ -194,6 +241,7 @@ fn rows(
             conversation: resolved.conversation,
             number: message.route.number,
             contact: resolved.contact,
+            author: author(message).and_then(|author| authors.get(&author).copied()),
             direction: update.direction,
             state: update.state,
             source: update.message_source,
@@ -229,6 +277,9 @@ fn note(advance: &mut Advance, update: &Written) {
     advance.messages += 1;
     // A notice of WhatsApp's opens no window: the contact did not write it.
     if update.direction == Direction::Incoming && update.content_type != "system" {
+        if update.group.is_none() && advance.incoming_at.is_none_or(|known| known <= update.at) {
+            advance.reply_to.clone_from(&update.person.ids.phone);
+        }
         advance.incoming_at = latest(advance.incoming_at);
     }
 }

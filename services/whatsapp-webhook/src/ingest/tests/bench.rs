@@ -12,7 +12,7 @@ use sb_domain::Clock;
 use sb_events::proto::bus::v1::Item;
 use sb_events::proto::update::v1::RawPost;
 use sb_events::{micros, public};
-use sb_ids::{OrganizationId, PostId};
+use sb_ids::{ContactId, OrganizationId, PostId};
 use sb_testkit::{Servers, TenantSeed, TestTenant};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -108,6 +108,29 @@ impl Bench {
     /// One batch.
     pub(super) async fn run(&self, items: &[DeliveredItem]) -> Stored {
         self.store.apply(plan::read(items).units).await.unwrap()
+    }
+
+    /// Another process that writes into the same database.
+    pub(super) fn replica(&self) -> Store {
+        Store::new(self.db.clone(), Clock::system())
+    }
+
+    /// One batch, written by another process.
+    pub(super) async fn run_by(&self, replica: &Store, items: &[DeliveredItem]) -> Stored {
+        replica.apply(plan::read(items).units).await.unwrap()
+    }
+
+    /// Somebody takes a contact out of the one it was merged into.
+    pub(super) async fn unmerge(&self, subject: &Subject, contact: &str) {
+        let mut tx = self.db.tenant(subject.tenant.organization).await.unwrap();
+        let (contact, now) = (ContactId::parse(contact).unwrap(), Clock::system().now());
+        let undone = tx
+            .contacts()
+            .unmerge(contact, ("somebody", now))
+            .await
+            .unwrap();
+        assert!(undone.is_some());
+        tx.commit().await.unwrap();
     }
 
     /// A body as it comes from the stream, in a new post.
