@@ -289,6 +289,16 @@ impl Processes {
             .try_for_each(ServiceProcess::check_running)
     }
 
+    /// The most memory a running service ever had, in MiB.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn peak_mib(&self, name: ServiceName) -> anyhow::Result<u64> {
+        let service = self.services.get(&name);
+        let service = service.with_context(|| format!("{name} is not part of this stage"))?;
+        service.peak_mib()
+    }
+
     /// Adds the ends of all logs to a failure.
     ///
     /// # Errors

@@ -189,6 +189,19 @@ impl ServiceProcess {
         }
     }
 
+    /// The most memory it ever had, in MiB.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn peak_mib(&self) -> anyhow::Result<u64> {
+        let pid = self.child.as_ref().and_then(Child::id);
+        let pid = pid.with_context(|| format!("{} is not running", self.name))?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.context("the kernel does not tell the peak")?;
+        Ok(peak.trim().trim_end_matches(" kB").parse::<u64>()? / 1_024)
+    }
+
     /// Kills it without warning (SIGKILL).
     ///
     /// # Errors
