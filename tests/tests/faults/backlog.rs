@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use e2e::{Post, Processes, ServiceName, Victim, change, envelope, text_message, until};
+use e2e::{Http, Post, Processes, ServiceName, Victim, change, envelope, text_message, until};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sb_config::SimulatorSettings;
+use sqlx::PgPool;
 
 /// How many posts wait in JetStream; `E2E_BACKLOG` asks for another number, a million for instance.
 const POSTS: usize = 20_000;
@@ -24,60 +25,72 @@ async fn posts_are_taken_while_the_database_is_away_and_fill_no_memory() -> anyh
     stage.explained(outcome)
 }
 
-async fn post_without_a_database(stage: &mut Processes) -> anyhow::Result<()> {
-    let posts = posts()?;
-    let url = stage.webhook_url()?;
-    let tenant = stage.tenants.first().context("there is no tenant")?;
-    let (waba, number) = (
-        tenant.waba_id().to_owned(),
-        tenant.phone_number_id().to_owned(),
-    );
-    let secret = SimulatorSettings::default().app_secret;
-    let http = stage.http.clone();
-    let post = async |index: usize| {
+/// Messages to one number, each in a post of its own.
+struct Poster {
+    http: Http,
+    url: String,
+    waba: String,
+    number: String,
+    secret: String,
+}
+
+impl Poster {
+    async fn post(&self, index: usize) -> anyhow::Result<()> {
         let phone = format!("4915170000{:03}", index % PHONES);
         let message = text_message(
             &phone,
             &format!("wamid.BACKLOG{index:09}"),
             "Are you there?",
         );
-        let document = envelope(&waba, &[change(&number, &[message])]);
-        let answer = Post::signed(secret.expose(), &document)?
-            .to(&http, &url)
-            .await?;
+        let document = envelope(&self.waba, &[change(&self.number, &[message])]);
+        let post = Post::signed(&self.secret, &document)?;
+        let answer = post.to(&self.http, &self.url).await?;
         ensure!(
             answer.status == 200,
             "post {index} was answered {}",
             answer.status
         );
-        anyhow::Ok(())
+        Ok(())
+    }
+}
+
+async fn stored(pool: &PgPool) -> anyhow::Result<i64> {
+    let query = "SELECT count(*) FROM messages WHERE wamid LIKE 'wamid.BACKLOG%'";
+    Ok(sqlx::query_scalar(query).fetch_one(pool).await?)
+}
+
+async fn post_without_a_database(stage: &mut Processes) -> anyhow::Result<()> {
+    let posts = posts()?;
+    let tenant = stage.tenants.first().context("there is no tenant")?;
+    let poster = Poster {
+        http: stage.http.clone(),
+        url: stage.webhook_url()?,
+        waba: tenant.waba_id().to_owned(),
+        number: tenant.phone_number_id().to_owned(),
+        secret: SimulatorSettings::default().app_secret,
     };
-    // Once with everything there, so that what is measured has its connections and caches.
-    post(0).await?;
     let pool = stage.pool.clone();
-    let stored = async || -> anyhow::Result<i64> {
-        let query = "SELECT count(*) FROM messages WHERE wamid LIKE 'wamid.BACKLOG%'";
-        Ok(sqlx::query_scalar(query).fetch_one(&pool).await?)
-    };
+    // Once with everything there, so that what is measured has its connections and caches.
+    poster.post(0).await?;
     until("the first is stored", PATIENCE, async || {
-        Ok(stored().await? == 1)
+        Ok(stored(&pool).await? == 1)
     })
     .await?;
     let before = stage.peak_mib(ServiceName::WhatsappWebhook)?;
 
     stage.kill9(Victim::Postgres).await?;
     stream::iter(1..posts)
-        .map(|index| post(index))
+        .map(|index| poster.post(index))
         .buffer_unordered(CONNECTIONS)
         .try_collect::<()>()
         .await?;
     stage.restart(Victim::Postgres).await?;
     let wanted = i64::try_from(posts)?;
     until("all are stored", PATIENCE, async || {
-        Ok(stored().await? >= wanted)
+        Ok(stored(&pool).await? >= wanted)
     })
     .await?;
-    ensure!(stored().await? == wanted, "something was stored twice");
+    ensure!(stored(&pool).await? == wanted, "something was stored twice");
     stage.check_running()?;
     let after = stage.peak_mib(ServiceName::WhatsappWebhook)?;
     ensure!(
