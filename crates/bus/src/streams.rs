@@ -95,7 +95,7 @@ fn config(stream: Stream, topology: &Topology, settings: &NatsSettings) -> Confi
     let hours = match stream {
         Stream::Updates => settings.updates_max_age_hours,
         Stream::Events => settings.events_max_age_hours,
-        Stream::Dispatch => settings.commands_max_age_hours,
+        Stream::Dispatch | Stream::Media => settings.commands_max_age_hours,
         Stream::Dead => settings.dead_max_age_hours,
     };
     Config {

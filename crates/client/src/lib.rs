@@ -18,7 +18,7 @@ pub use types::flow_endpoints::{
     UpdateFlowEndpoint,
 };
 pub use types::list::{List, MessageOrder, PageOptions, Paging};
-pub use types::media::{Annotation, Media, Upload};
+pub use types::media::{Annotation, Media, MediaLinks, Upload};
 pub use types::messages::{Message, SendError, SendMessage};
 pub use types::numbers::{CreateNumber, Number, UpdateNumber};
 pub use types::organizations::{CreatedOrganization, Organization, UpdateOrganization};

@@ -15,6 +15,8 @@ mod idempotency;
 mod identity;
 pub mod ingest;
 mod media;
+mod media_fetches;
+mod media_retention;
 mod messages;
 mod number_profiles;
 mod numbers;
@@ -47,7 +49,9 @@ pub use idempotency::{Idempotency, IdempotencyClaim};
 pub use identity::{
     ContactMerge, Identities, MergeCause, MergeOutcome, MergeRequest, Sighted, Sighting,
 };
-pub use media::{Annotation, Media, MediaFiles, NewMedia};
+pub use media::{Annotation, Media, MediaFiles, MediaState, NewMedia};
+pub use media_fetches::{FetchedFile, MediaFetches, WantedFile};
+pub use media_retention::{ExpiredFile, MediaRetention};
 pub use messages::{Message, MessageState, Messages};
 pub use number_profiles::{
     Account, DueProfile, NumberProfile, NumberProfiles, ProfileSource, SavedProfile,

@@ -1,33 +1,79 @@
 //! Stored files: where the bytes are, and what annotation made of them.
 
 use chrono::{DateTime, Utc};
+use sb_domain::content::MediaKind;
 use sb_ids::{MediaId, MessageId};
 use serde::Deserialize;
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{DbError, TenantTx};
 
-/// A file in the object storage.
+/// Whether a file's bytes are here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaState {
+    /// They are to be had from Meta.
+    Pending,
+    /// They are in the object storage.
+    Stored,
+    /// They could not be had.
+    Failed,
+    /// They were kept for as long as the organization wants.
+    Expired,
+}
+
+impl MediaState {
+    /// The word in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Stored => "stored",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "pending" => Some(Self::Pending),
+            "stored" => Some(Self::Stored),
+            "failed" => Some(Self::Failed),
+            "expired" => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+
+/// A file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
     /// Its id.
     pub id: MediaId,
     /// The message it came with.
     pub message: Option<MessageId>,
-    /// Hex SHA-256 of the bytes.
-    pub sha256: String,
-    /// Where the bytes are.
-    pub storage_key: String,
+    /// Whether its bytes are here.
+    pub state: MediaState,
+    /// What kind of file; Meta's word.
+    pub kind: String,
+    /// Why there are no bytes; empty unless it failed.
+    pub failure_code: String,
+    /// Hex SHA-256 of the bytes, once they were here.
+    pub sha256: Option<String>,
+    /// Where the bytes are, while they are here.
+    pub storage_key: Option<String>,
+    /// Where the small picture is, while it is here.
+    pub thumbnail_key: Option<String>,
     /// Its MIME type.
     pub mime_type: String,
     /// Its name, empty when it has none.
     pub filename: String,
-    /// Its size.
-    pub size_bytes: i64,
+    /// Its size, once the bytes were here.
+    pub size_bytes: Option<i64>,
     /// What annotation made of it.
     pub annotations: Vec<Annotation>,
-    /// When it was stored.
+    /// When we came to know it.
     pub created_at: DateTime<Utc>,
 }
 
@@ -53,6 +99,8 @@ pub struct NewMedia {
     pub id: MediaId,
     /// The message it came with.
     pub message: Option<MessageId>,
+    /// What kind of file.
+    pub kind: MediaKind,
     /// Hex SHA-256 of the bytes.
     pub sha256: String,
     /// Where the bytes are.
@@ -77,16 +125,27 @@ impl TenantTx {
 }
 
 impl MediaFiles<'_> {
-    /// Records a file.
+    /// Until the transaction ends, nobody removes an object that is no longer needed otherwise. Look whether it is
+    /// still there before the commit of a row that names it.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn keep_object(&mut self, storage_key: &str) -> Result<(), DbError> {
+        lock_object(self.0.connection(), storage_key).await
+    }
+
+    /// Records a file whose bytes are stored; see [`Self::keep_object`].
     ///
     /// # Errors
     /// A query error.
     pub async fn insert(&mut self, new: &NewMedia, at: DateTime<Utc>) -> Result<(), DbError> {
+        self.keep_object(&new.storage_key).await?;
         sqlx::query!(
             r#"
             INSERT INTO media (
-                organization_id, id, message_id, sha256, storage_key, mime_type, filename, size_bytes, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                organization_id, id, message_id, sha256, storage_key, mime_type, filename, size_bytes, created_at,
+                kind)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             "#,
             self.0.organization().as_uuid(),
             new.id.as_uuid(),
@@ -97,6 +156,7 @@ impl MediaFiles<'_> {
             new.filename,
             new.size_bytes,
             at,
+            new.kind.as_str(),
         )
         .execute(self.0.connection())
         .await
@@ -111,7 +171,8 @@ impl MediaFiles<'_> {
     pub async fn find(&mut self, id: MediaId) -> Result<Option<Media>, DbError> {
         let row = sqlx::query!(
             r#"
-            SELECT id, message_id, sha256, storage_key, mime_type, filename, size_bytes, created_at,
+            SELECT id, message_id, sha256, storage_key, thumbnail_key, mime_type, filename, size_bytes, created_at,
+                state, kind, failure_code,
                 (SELECT coalesce(json_agg(json_build_object(
                         'kind', a.kind, 'state', a.state, 'text', a.text, 'error', a.error,
                         'created_at', a.created_at) ORDER BY a.kind), '[]')
@@ -127,16 +188,42 @@ impl MediaFiles<'_> {
         .fetch_optional(self.0.connection())
         .await
         .map_err(DbError::of("media.find"))?;
-        Ok(row.map(|row| Media {
-            id: row.id.into(),
-            message: row.message_id.map(Into::into),
-            sha256: row.sha256,
-            storage_key: row.storage_key,
-            mime_type: row.mime_type,
-            filename: row.filename,
-            size_bytes: row.size_bytes,
-            annotations: row.annotations.0,
-            created_at: row.created_at,
-        }))
+        row.map(|row| {
+            Ok(Media {
+                state: MediaState::parse(&row.state).ok_or(DbError::Inconsistent {
+                    table: "media",
+                    column: "state",
+                    id: row.id,
+                })?,
+                kind: row.kind,
+                failure_code: row.failure_code,
+                thumbnail_key: row.thumbnail_key,
+                id: row.id.into(),
+                message: row.message_id.map(Into::into),
+                sha256: row.sha256,
+                storage_key: row.storage_key,
+                mime_type: row.mime_type,
+                filename: row.filename,
+                size_bytes: row.size_bytes,
+                annotations: row.annotations.0,
+                created_at: row.created_at,
+            })
+        })
+        .transpose()
     }
+}
+
+/// Holds an object's lock until the transaction ends: who begins to need an object and who removes it take turns.
+pub(crate) async fn lock_object(
+    connection: &mut PgConnection,
+    storage_key: &str,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        storage_key
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(DbError::of("media.lock_object"))
 }

@@ -45,6 +45,8 @@ pub struct Organization {
     pub status: OrganizationStatus,
     /// Answers where neither the conversation nor the number names an agent.
     pub default_agent: Option<AgentId>,
+    /// How many days files are kept; `None` for ever.
+    pub media_retention_days: Option<i32>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -58,6 +60,8 @@ pub struct OrganizationChange {
     pub name: Option<String>,
     /// A new default agent, or none.
     pub default_agent: Option<Option<AgentId>>,
+    /// Another number of days for which files are kept, or for ever.
+    pub media_retention_days: Option<Option<i32>>,
 }
 
 struct OrganizationRow {
@@ -65,6 +69,7 @@ struct OrganizationRow {
     name: String,
     status: String,
     default_agent_id: Option<Uuid>,
+    media_retention_days: Option<i32>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -80,6 +85,7 @@ impl OrganizationRow {
                 id: self.id,
             })?,
             default_agent: self.default_agent_id.map(Into::into),
+            media_retention_days: self.media_retention_days,
             created_at: self.created_at,
             updated_at: self.updated_at,
         })
@@ -90,7 +96,7 @@ macro_rules! organizations {
     ($before:tt $after:tt $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             OrganizationRow,
-            $before + " id, name, status, default_agent_id, created_at, updated_at " + $after,
+            $before + " id, name, status, default_agent_id, media_retention_days, created_at, updated_at " + $after,
             $($argument),*
         )
     };
@@ -140,6 +146,7 @@ impl Organizations<'_> {
             UPDATE organizations
             SET name = coalesce($2, name),
                 default_agent_id = CASE WHEN $3 THEN $4 ELSE default_agent_id END,
+                media_retention_days = CASE WHEN $6 THEN $7 ELSE media_retention_days END,
                 updated_at = $5
             WHERE id = $1
             RETURNING"
@@ -149,6 +156,8 @@ impl Organizations<'_> {
             change.default_agent.is_some(),
             change.default_agent.flatten().map(Uuid::from),
             at,
+            change.media_retention_days.is_some(),
+            change.media_retention_days.flatten(),
         )
         .fetch_optional(self.0.connection())
         .await

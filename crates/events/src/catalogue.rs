@@ -99,9 +99,16 @@ pub const CATALOGUE: &[Entry] = &[
     fact(
         "switchboard.media.v1.MediaStored",
         "file",
-        &["gateway"],
+        &["gateway", "whatsapp-webhook"],
         &["annotator", "gateway"],
         "media.stored",
+    ),
+    fact(
+        "switchboard.media.v1.MediaFailed",
+        "file",
+        &["whatsapp-webhook"],
+        &["gateway"],
+        "media.failed",
     ),
     fact(
         "switchboard.number.v1.NumberChanged",
@@ -217,6 +224,15 @@ pub const CATALOGUE: &[Entry] = &[
         &["gateway", "agent-client", "whatsapp-dispatcher"],
     ),
     order("switchboard.dispatch.v1.MarkRead", &["agent-client"]),
+    Entry {
+        name: "switchboard.media.v1.FetchMedia",
+        kind: ItemKind::Command,
+        stream: Stream::Media,
+        ordering_key: "file",
+        producers: &["whatsapp-webhook", "gateway"],
+        consumers: &["whatsapp-webhook"],
+        public_name: None,
+    },
 ];
 
 /// Finds an event by its full protobuf name.

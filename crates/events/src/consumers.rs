@@ -6,6 +6,9 @@ use sb_ids::Shard;
 
 use crate::{Stream, Topology};
 
+/// Tries to get a file before it counts as failed.
+pub const MEDIA_TRIES: i64 = 12;
+
 /// A durable consumer, as the runner of `sb-bus` creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerSpec {
@@ -74,6 +77,20 @@ pub fn annotations(topology: &Topology) -> ConsumerSpec {
         Stream::Events,
         vec![topology.events_of_domain("media")],
     )
+}
+
+/// Received files to get from Meta. Patient: waits grow to half an hour, so that the tries span some hours.
+pub fn media(topology: &Topology) -> ConsumerSpec {
+    ConsumerSpec {
+        ack_wait: Duration::from_mins(1),
+        max_deliver: MEDIA_TRIES,
+        ..ConsumerSpec::new(
+            topology,
+            "whatsapp-webhook--media",
+            Stream::Media,
+            vec![topology.media_of_all()],
+        )
+    }
 }
 
 /// Commands for the numbers of one shard. Pinned: one dispatcher owns a number at a time.

@@ -115,6 +115,7 @@ event! {
     "group" group::v1::GroupChanged, |e| named("group_id", &e.group_id);
     "update" update::v1::UpdateUnrecognized, |e| named("waba_id", &e.waba_id);
     "media" media::v1::MediaStored, |e| uuid_field("media_id", &e.media_id);
+    "media" media::v1::MediaFailed, |e| uuid_field("media_id", &e.media_id);
     "number" number::v1::NumberChanged, |e| uuid_field("number_id", &e.number_id);
 }
 
@@ -136,4 +137,15 @@ macro_rules! command {
 command! {
     dispatch::v1::SendMessage,
     dispatch::v1::MarkRead,
+}
+
+impl Event for media::v1::FetchMedia {
+    fn meta(&self) -> Option<&EventMeta> {
+        self.meta.as_ref()
+    }
+
+    fn subject(&self, topology: &Topology) -> Result<Subject, MalformedEvent> {
+        let file: Uuid = uuid_field("media_id", &self.media_id)?;
+        Ok(topology.media(organization_of(self.meta.as_ref())?, Lane::of(file)))
+    }
 }

@@ -13,13 +13,21 @@ pub enum Stream {
     Events,
     /// Commands to the dispatcher.
     Dispatch,
+    /// Commands to get files.
+    Media,
     /// What exhausted its tries.
     Dead,
 }
 
 impl Stream {
     /// Every stream.
-    pub const ALL: [Self; 4] = [Self::Updates, Self::Events, Self::Dispatch, Self::Dead];
+    pub const ALL: [Self; 5] = [
+        Self::Updates,
+        Self::Events,
+        Self::Dispatch,
+        Self::Media,
+        Self::Dead,
+    ];
 
     /// The window in which JetStream drops a second message with the same id. Short: unique keys in
     /// the database are the real guard.
@@ -31,6 +39,7 @@ impl Stream {
             Self::Updates => "UPDATES",
             Self::Events => "EVENTS",
             Self::Dispatch => "DISPATCH",
+            Self::Media => "MEDIA",
             Self::Dead => "DEAD",
         })
     }
@@ -46,6 +55,7 @@ impl Stream {
             Self::Updates => "Meta's webhook posts as they came",
             Self::Events => "facts of all domains",
             Self::Dispatch => "commands to the dispatcher",
+            Self::Media => "commands to get files",
             Self::Dead => "what exhausted its tries",
         }
     }

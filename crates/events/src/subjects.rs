@@ -92,6 +92,16 @@ impl Topology {
         Subject(self.subject(&format!("command.v1.dispatch.{}", shard.index())))
     }
 
+    /// Commands to get files of one tenant and lane.
+    pub fn media(&self, organization: OrganizationId, lane: Lane) -> Subject {
+        Subject(self.subject(&format!("command.v1.media.{organization}.{}", lane.index())))
+    }
+
+    /// Commands to get files, of all tenants.
+    pub fn media_of_all(&self) -> String {
+        self.subject("command.v1.media.*.*")
+    }
+
     /// Copies of what exhausted its tries, by the durable that gave up.
     pub fn dead(&self, durable: &str) -> Subject {
         Subject(self.subject(&format!("dead.v1.{durable}")))
@@ -103,6 +113,7 @@ impl Topology {
             crate::Stream::Updates => "update.v1.>",
             crate::Stream::Events => "event.v1.>",
             crate::Stream::Dispatch => "command.v1.dispatch.>",
+            crate::Stream::Media => "command.v1.media.>",
             crate::Stream::Dead => "dead.v1.>",
         })
     }

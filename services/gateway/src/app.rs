@@ -18,6 +18,8 @@ use sb_service::{Health, Lifecycle};
 use sb_vault::Vault;
 use utoipa_actix_web::AppExt as _;
 
+use crate::handlers::media;
+use crate::media_links::MediaLinks;
 use crate::state::{Gateway, Limits};
 use crate::{docs, housekeeping, openapi, routes};
 
@@ -66,12 +68,14 @@ impl App {
         )?;
         let (listener, address) = sb_service::bind_listener(&settings.gateway.bind)?;
         let relay = Relay::new(db.clone(), &bus, &settings.outbox);
+        let pepper = &settings.gateway.api_key_pepper;
+        let links = MediaLinks::new(pepper, &settings.gateway.public_url);
         let gateway = Gateway::new(
             db,
             clock,
             bus,
             Vault::from_settings(&settings.vault)?,
-            MediaStore::open(&settings.media)?,
+            (MediaStore::open(&settings.media)?, links),
             Limits::from_settings(settings).context("reading meta.app_id")?,
         );
         Ok(Self {
@@ -102,9 +106,10 @@ impl App {
         let stopping = lifecycle.stopping();
         let db = self.gateway.db.clone();
         let clock = self.gateway.clock.clone();
+        let store = self.gateway.media.clone();
         lifecycle.spawn(
             "housekeeping",
-            housekeeping::run(db.clone(), clock, stopping.clone()),
+            housekeeping::run(db.clone(), store, clock, stopping.clone()),
         );
         lifecycle.spawn("outbox-relay", self.relay.run(stopping.clone()));
         let gateway = Data::new(self.gateway.stopping_with(stopping));
@@ -180,6 +185,10 @@ impl Wiring {
             .split_for_parts();
         drop(document);
         app.configure(docs::configure)
+            .route(
+                "/media/{organization}/{id}/{variant}",
+                web::get().to(media::download::download),
+            )
             .default_service(web::to(sb_http::fallback))
             .wrap(from_fn(sb_http::authenticate))
             .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))

@@ -1,9 +1,9 @@
 //! **Role**: the tenants' HTTP API and event stream; the only public API. Also moves the outbox to the bus.
 //!
-//! **In**: HTTPS under `/v1` (see [`openapi_json`]), described at `/docs`; events of `EVENTS` for open streams.
+//! **In**: HTTPS under `/v1` (see [`openapi_json`]), described at `/docs`; files under `/media`, by signed addresses; events of `EVENTS` for open streams.
 //!
-//! **Out**: rows; through the outbox `MessageQueued`, `SendMessage`, `MediaStored`, `ContactChanged`, `ContactMerged` and
-//! `ContactUnmerged`.
+//! **Out**: rows; through the outbox `MessageQueued`, `SendMessage`, `MediaStored`, `FetchMedia`, `ContactChanged`,
+//! `ContactMerged` and `ContactUnmerged`.
 //!
 //! **Tables**: reads and writes organizations, `api_keys`, numbers (with wabas and `number_routes`), agents, contacts (with their identities and merges),
 //! conversations, messages, media, `idempotency_keys`, `audit_log`, outbox.
@@ -21,6 +21,7 @@ mod handlers;
 mod housekeeping;
 mod last_event_id;
 mod list;
+mod media_links;
 mod openapi;
 mod recipient;
 mod routes;

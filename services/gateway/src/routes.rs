@@ -52,6 +52,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
         .service(messages::list::list)
         .service(media::upload::upload)
         .service(media::get::get)
+        .service(media::retry::retry)
         .service(events::stream::stream)
         .service(quarantine::list::list)
         .service(quarantine::get::get)

@@ -14,12 +14,16 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::event_stream::StreamSlots;
+use crate::media_links::MediaLinks;
 
 /// Keys that are made at once: each takes a processor for a good part of a second.
 const KEYS_AT_ONCE: usize = 1;
 
 /// Files that are in memory at once, since the storage takes them whole.
 const UPLOADS_AT_ONCE: usize = 2;
+
+/// Files that are on their way to readers at once: each is in memory until its reader has it.
+const DOWNLOADS_AT_ONCE: usize = 8;
 
 /// The gateway's connections and limits.
 #[derive(Debug)]
@@ -29,9 +33,11 @@ pub(crate) struct Gateway {
     pub(crate) bus: Bus,
     pub(crate) vault: Vault,
     pub(crate) media: MediaStore,
+    pub(crate) links: MediaLinks,
     pub(crate) limits: Limits,
     pub(crate) streams: StreamSlots,
     pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) downloads: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
     pub(crate) stopping: CancellationToken,
 }
@@ -79,7 +85,7 @@ impl Gateway {
         clock: Clock,
         bus: Bus,
         vault: Vault,
-        media: MediaStore,
+        (media, links): (MediaStore, MediaLinks),
         limits: Limits,
     ) -> Self {
         Self {
@@ -88,9 +94,11 @@ impl Gateway {
             bus,
             vault,
             media,
+            links,
             limits,
             streams: StreamSlots::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE)),
             key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
             stopping: CancellationToken::new(),
         }

@@ -22,5 +22,5 @@ pub use handle::SimulatorHandle;
 pub use llm::scripts::{LlmFaults, Script, ScriptedToolCall};
 pub use state::Simulator;
 pub use state::accounts::Callback;
-pub use state::faults::{ChanceFault, ErrorFault, Faults, WindowCheck};
+pub use state::faults::{ChanceFault, ErrorFault, Faults, MediaFault, MediaTrouble, WindowCheck};
 pub use state::messages::Progress;

@@ -8,7 +8,7 @@ use actix_web::{App as HttpApp, HttpServer, web};
 use anyhow::Context;
 use sb_bus::{BatchOptions, Bus, Runner};
 use sb_cloud_api::signature::SignatureKeys;
-use sb_config::{NatsSettings, Need, OutboxSettings, Settings, WebhookRole, WebhookSettings};
+use sb_config::{NatsSettings, Need, Settings, WebhookRole, WebhookSettings};
 use sb_db::Db;
 use sb_domain::Clock;
 use sb_ids::MetaAppId;
@@ -17,6 +17,7 @@ use sb_service::{Health, Lifecycle};
 
 use crate::flows::Flows;
 use crate::ingest::IngestHandler;
+use crate::media::Fetching;
 use crate::receive::{Budget, Committer, Receiver};
 use crate::routes;
 
@@ -31,6 +32,9 @@ pub const NEEDS: &[Need] = &[
 /// What must be set besides where posts are received: flows are decrypted there.
 const RECEIVE_NEEDS: &[Need] = &[Need::VaultKeys];
 
+/// What must be set besides where files are fetched: it is done with numbers' tokens.
+const MEDIA_NEEDS: &[Need] = &[Need::VaultKeys];
+
 /// Connections a worker accepts at once; Meta opens far fewer.
 const MAX_CONNECTIONS: usize = 2_048;
 
@@ -42,6 +46,9 @@ const ENVELOPE_OVERHEAD: usize = 64 * 1024;
 pub struct App {
     receive: Option<Receiving>,
     ingest: Option<Ingesting>,
+    media: Option<Fetching>,
+    /// Of what ingest and media announce.
+    relay: Option<Relay>,
 }
 
 #[derive(Debug)]
@@ -58,8 +65,6 @@ struct Receiving {
 #[derive(Debug)]
 struct Ingesting {
     bus: Bus,
-    db: Db,
-    outbox: OutboxSettings,
     handler: IngestHandler,
     options: BatchOptions,
 }
@@ -90,18 +95,39 @@ impl App {
         let role = settings.webhook.role;
         let receive = match role {
             WebhookRole::All | WebhookRole::Receive => Some(Receiving::build(settings)?),
-            WebhookRole::Ingest => None,
+            WebhookRole::Ingest | WebhookRole::Media => None,
         };
-        let ingest = match role {
-            WebhookRole::All | WebhookRole::Ingest => {
-                Some(Ingesting::build(settings, health, bus).await?)
+        let db = match role {
+            WebhookRole::All | WebhookRole::Ingest | WebhookRole::Media => {
+                Some(connect(settings, health, &bus).await?)
             }
             WebhookRole::Receive => None,
         };
-        Ok(Self { receive, ingest })
+        let relay = db
+            .as_ref()
+            .map(|db| Relay::new(db.clone(), &bus, &settings.outbox));
+        let ingest = match (role, &db) {
+            (WebhookRole::All | WebhookRole::Ingest, Some(db)) => {
+                Some(Ingesting::build(settings, bus.clone(), db.clone()))
+            }
+            _ => None,
+        };
+        let media = match (role, db) {
+            (WebhookRole::All | WebhookRole::Media, Some(db)) => {
+                settings.require(MEDIA_NEEDS)?;
+                Some(Fetching::build(settings, bus, db)?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            receive,
+            ingest,
+            media,
+            relay,
+        })
     }
 
-    /// Where webhooks are accepted; `None` for an ingest-only process.
+    /// Where webhooks are accepted; `None` for a process that receives none.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.receive.as_ref().map(|receive| receive.address)
     }
@@ -123,8 +149,12 @@ impl App {
             );
             let stopping = lifecycle.stopping();
             lifecycle.spawn("ingest", async move { runner.run(stopping).await });
-            let relay = Relay::new(ingest.db, &ingest.bus, &ingest.outbox);
+        }
+        if let Some(relay) = self.relay {
             lifecycle.spawn("outbox-relay", relay.run(lifecycle.stopping()));
+        }
+        if let Some(media) = self.media {
+            media.start(&lifecycle);
         }
         lifecycle.drained().await?;
         Ok(())
@@ -197,17 +227,7 @@ impl Receiving {
 }
 
 impl Ingesting {
-    async fn build(settings: &Settings, health: &Health, bus: Bus) -> anyhow::Result<Self> {
-        let db = Db::connect(&settings.database, bus.topology().clone()).await?;
-        db.check_migrations().await?;
-        let checked = db.clone();
-        health.register("postgres", move || {
-            let db = checked.clone();
-            async move {
-                db.healthy().await?;
-                db.check_migrations().await
-            }
-        });
+    fn build(settings: &Settings, bus: Bus, db: Db) -> Self {
         let options = BatchOptions {
             max_items: settings.webhook.ingest_batch,
             linger: Duration::from_millis(settings.webhook.ingest_linger_ms),
@@ -216,13 +236,25 @@ impl Ingesting {
             ordered: true,
             ..BatchOptions::default()
         };
-        let handler = IngestHandler::new(db.clone(), bus.publisher(), Clock::system());
-        Ok(Self {
+        let handler = IngestHandler::new(db, bus.publisher(), Clock::system());
+        Self {
             bus,
-            db,
-            outbox: settings.outbox.clone(),
             handler,
             options,
-        })
+        }
     }
+}
+
+async fn connect(settings: &Settings, health: &Health, bus: &Bus) -> anyhow::Result<Db> {
+    let db = Db::connect(&settings.database, bus.topology().clone()).await?;
+    db.check_migrations().await?;
+    let checked = db.clone();
+    health.register("postgres", move || {
+        let db = checked.clone();
+        async move {
+            db.healthy().await?;
+            db.check_migrations().await
+        }
+    });
+    Ok(db)
 }

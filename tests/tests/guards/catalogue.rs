@@ -20,6 +20,7 @@ fn specs() -> Vec<(&'static str, Vec<ConsumerSpec>)> {
         ("ingest", vec![consumers::ingest(&topology)]),
         ("agent_turns", vec![consumers::agent_turns(&topology)]),
         ("annotations", vec![consumers::annotations(&topology)]),
+        ("media", vec![consumers::media(&topology)]),
         (
             "dispatch",
             Shard::all()
@@ -54,6 +55,9 @@ fn subjects(entry: &Entry) -> Vec<String> {
         OrganizationId::from_uuid(Uuid::nil()),
         Lane::of(Uuid::nil()),
     );
+    if entry.stream == Stream::Media {
+        return vec![topology.media(organization, lane).as_str().to_owned()];
+    }
     vec![
         topology
             .event(domain, organization, lane)

@@ -2,6 +2,7 @@
 //! looking into another tenant, and bad input.
 
 mod bad_input;
+mod files_arrive;
 mod flows;
 mod looking;
 mod numbers_and_files;

@@ -5,6 +5,7 @@ use e2e::repository;
 
 /// The sources of the walkthroughs.
 const SOURCES: [&str; 6] = [
+    include_str!("files_arrive.rs"),
     include_str!("flows.rs"),
     include_str!("people_write.rs"),
     include_str!("starting.rs"),

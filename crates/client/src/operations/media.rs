@@ -39,4 +39,13 @@ impl Client {
     pub async fn media(&self, id: MediaId) -> Result<Media, ClientError> {
         self.get("media.get", &["media", &id.to_string()]).await
     }
+
+    /// Has a file that failed fetched again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn retry_media(&self, id: MediaId) -> Result<Media, ClientError> {
+        let request = self.request(Method::POST, &["media", &id.to_string(), "retry"]);
+        fetch("media.retry", request).await
+    }
 }

@@ -15,6 +15,8 @@ pub struct Organization {
     pub status: String,
     /// Answers where neither the conversation nor the number names an agent.
     pub default_agent_id: Option<AgentId>,
+    /// How many days files are kept, from when they came; `None` for ever.
+    pub media_retention_days: Option<i32>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -39,4 +41,7 @@ pub struct UpdateOrganization {
     /// A new default agent, or none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_agent_id: Option<Option<AgentId>>,
+    /// Another number of days for which files are kept, or for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_retention_days: Option<Option<i32>>,
 }

@@ -3,13 +3,14 @@
 //! In: typed ids, content of `sb_domain` and an access token per call, since every tenant has its
 //! own. Out: typed answers, or a [`GraphError`] that says whether the request took effect.
 //!
-//! - **Invariant:** a token travels in the `Authorization` header only and to the configured address
-//!   only: links in answers (`paging.next`) are not followed.
+//! - **Invariant:** a token travels in the `Authorization` header only, to the configured address and, for files,
+//!   to Meta's own: no other link in an answer (`paging.next`) is followed.
 //! - It never repeats a call; [`crate::errors::retry_wait`] tells the caller whether and when.
 
 mod answer;
 mod apps;
 mod error;
+mod media;
 mod messages;
 mod numbers;
 mod send_body;
@@ -21,6 +22,7 @@ use sb_egress::{Egress, EgressRequest};
 
 pub use apps::{GranularScope, SubscribedApp, TokenInfo};
 pub use error::GraphError;
+pub use media::{DownloadError, MediaLink};
 pub use messages::SendReceipt;
 pub use numbers::PhoneNumberProfile;
 pub use send_body::{CALLBACK_DATA_MAX, Recipient, SendBody, SendBodyError};

@@ -2,17 +2,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Secret, section::section};
 
-/// Which half of the webhook service a process runs.
+/// Which part of the webhook service a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookRole {
-    /// Both halves.
+    /// All parts.
     #[default]
     All,
     /// Accepts Meta's posts.
     Receive,
     /// Turns accepted posts into rows and events.
     Ingest,
+    /// Gets received files from Meta.
+    Media,
 }
 
 section! {
@@ -20,7 +22,7 @@ section! {
     WebhookSettings in webhook {
         /// Address it listens on.
         bind: String = "0.0.0.0:8081".to_owned(),
-        /// `all`, `receive` or `ingest`.
+        /// `all`, `receive`, `ingest` or `media`.
         role: WebhookRole = WebhookRole::All,
         /// HTTP worker threads.
         workers: usize = 1,
@@ -38,6 +40,10 @@ section! {
         ingest_batch: usize = 500,
         /// How long ingest waits for a fuller batch, in milliseconds.
         ingest_linger_ms: u64 = 10,
+        /// Received files fetched at once.
+        media_at_once: usize = 4,
+        /// Largest received file that is kept, in bytes. Meta passes on up to 100 MB.
+        media_limit_bytes: u64 = 104_857_600,
         /// Address under which Meta reaches us, with the path; used when an app is subscribed.
         public_url: String = String::new(),
     }

@@ -12,6 +12,7 @@ mod crossing;
 mod flow_keys;
 mod identity;
 mod isolation;
+mod media;
 mod number_profiles;
 mod operation;
 mod pair;

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{
     ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError,
-    FlowEndpointChange, FlowHandler, HeldTurn, Identity, NewFlowEndpoint, NewFlowKey, NewMedia,
-    NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange, PageRequest,
+    FetchedFile, FlowEndpointChange, FlowHandler, HeldTurn, Identity, NewFlowEndpoint, NewFlowKey,
+    NewMedia, NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange, PageRequest,
     QuarantineFilter, RotatedFlowKey, SequenceKey, TenantTx, TurnKey,
 };
 use sb_domain::Clock;
-use sb_domain::content::{Artifact, ArtifactKind, MessageContent};
+use sb_domain::content::{Artifact, ArtifactKind, MediaKind, MessageContent};
 use sb_events::Origin;
 use sb_ids::{
     AgentId, ApiKeyId, ContactId, ConversationId, FlowEndpointId, FlowKeyId, MediaId, MessageId,
@@ -116,10 +116,21 @@ pub(crate) fn media(mine: &Known, message: MessageId) -> NewMedia {
     NewMedia {
         id,
         message: Some(message),
+        kind: MediaKind::Document,
         sha256: "00".repeat(32),
         storage_key: format!("{}/{id}", mine.mark),
         mime_type: "text/plain".to_owned(),
         filename: format!("{}.txt", mine.mark),
+        size_bytes: 1,
+    }
+}
+
+fn fetched(mine: &Known) -> FetchedFile {
+    FetchedFile {
+        sha256: "00".repeat(32),
+        storage_key: mine.mark.to_owned(),
+        thumbnail_key: None,
+        mime_type: "text/plain".to_owned(),
         size_bytes: 1,
     }
 }
@@ -189,7 +200,8 @@ macro_rules! operations {
 operations! {
     "organizations.get" false |tx, mine, of| tx.organizations().get();
     "organizations.update" false |tx, mine, of| tx.organizations().update(
-        &OrganizationChange { name: Some(mine.mark.to_owned()), default_agent: Some(Some(of.agent)) }, now());
+        &OrganizationChange { name: Some(mine.mark.to_owned()), default_agent: Some(Some(of.agent)),
+            ..OrganizationChange::default() }, now());
     "numbers.list" false |tx, mine, of| tx.numbers().list(first());
     "numbers.find" false |tx, mine, of| tx.numbers().find(of.number);
     "numbers.find_by_phone_number_id" false |tx, mine, of| tx.numbers().find_by_phone_number_id(&of.phone_number_id);
@@ -233,6 +245,11 @@ operations! {
     "queue.note" false |tx, mine, of| tx.queue().note(&outgoing(mine, of.conversation), now());
     "media.insert" false |tx, mine, of| tx.media().insert(&media(mine, of.message), now());
     "media.find" false |tx, mine, of| tx.media().find(of.media);
+    "media.keep_object" false |tx, mine, of| tx.media().keep_object(mine.mark);
+    "media_fetches.find" false |tx, mine, of| tx.media_fetches().find(of.media);
+    "media_fetches.confirm" false |tx, mine, of| tx.media_fetches().confirm(of.media, &fetched(mine));
+    "media_fetches.fail" false |tx, mine, of| tx.media_fetches().fail(of.media, mine.mark);
+    "media_fetches.want_again" false |tx, mine, of| tx.media_fetches().want_again(of.media, now());
     "annotations.save_done" false |tx, mine, of| tx.annotations().save_done(of.media, &artifacts(mine), now());
     "annotations.save_failed" false |tx, mine, of| tx.annotations().save_failed(of.media, mine.mark, now());
     "annotations.attach" false |tx, mine, of| tx.annotations().attach(of.message, &artifacts(mine));

@@ -13,7 +13,7 @@ use crate::proto::contact::v1::{
 };
 use crate::proto::conversation::v1::ConversationHandedOver;
 use crate::proto::group::v1::GroupChanged;
-use crate::proto::media::v1::MediaStored;
+use crate::proto::media::v1::{MediaFailed, MediaStored};
 use crate::proto::number::v1::NumberChanged;
 use crate::proto::template::v1::TemplateChanged;
 use crate::proto::update::v1::UpdateUnrecognized;
@@ -22,8 +22,9 @@ type Form = fn(&Item) -> Result<PublicEvent, NotPublic>;
 
 /// The public form, if the item is one of these events.
 pub(super) fn from_item(item: &Item) -> Option<Result<PublicEvent, NotPublic>> {
-    let forms: [(String, Form); 12] = [
+    let forms: [(String, Form); 13] = [
         (MediaStored::full_name(), media_stored),
+        (MediaFailed::full_name(), media_failed),
         (NumberChanged::full_name(), number_changed),
         (AccountUpdated::full_name(), account_updated),
         (TemplateChanged::full_name(), template_changed),
@@ -53,6 +54,16 @@ fn media_stored(item: &Item) -> Result<PublicEvent, NotPublic> {
         "size_bytes": e.size_bytes,
     });
     event("media.stored", e.meta.as_ref(), None, data)
+}
+
+fn media_failed(item: &Item) -> Result<PublicEvent, NotPublic> {
+    let e: MediaFailed = decode(item)?;
+    let data = json!({
+        "media_id": e.media_id,
+        "message_id": id(&e.message_id),
+        "code": e.code,
+    });
+    event("media.failed", e.meta.as_ref(), None, data)
 }
 
 fn number_changed(item: &Item) -> Result<PublicEvent, NotPublic> {

@@ -101,6 +101,10 @@ codes! {
     MessageNotFound = "message.not_found", NOT_FOUND, "There is no such message";
     /// No such file.
     MediaNotFound = "media.not_found", NOT_FOUND, "There is no such file";
+    /// The address of a file is not ours, or too old.
+    MediaLinkInvalid = "media.link_invalid", FORBIDDEN, "The address of the file is not valid";
+    /// The file is not one that could not be fetched.
+    MediaNotFailed = "media.not_failed", CONFLICT, "The file has not failed";
     /// No such flow endpoint.
     FlowEndpointNotFound = "flow_endpoint.not_found", NOT_FOUND, "There is no such flow endpoint";
     /// No such update in quarantine.

@@ -49,7 +49,10 @@ impl Annotate {
         media: &Media,
         kind: Kind,
     ) -> Result<Result<Vec<Artifact>, String>, MediaError> {
-        let Ok(key) = MediaKey::parse(organization, &media.storage_key) else {
+        let Some(key) = &media.storage_key else {
+            return Ok(Err("the bytes are no longer kept".to_owned()));
+        };
+        let Ok(key) = MediaKey::parse(organization, key) else {
             return Ok(Err("the storage key is not this organization's".to_owned()));
         };
         match self.store.get(&key, self.max_bytes).await {

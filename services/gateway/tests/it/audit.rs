@@ -6,6 +6,7 @@ use sb_client::{
 };
 use sb_ids::{PhoneNumberId, WabaId};
 
+use crate::media::set_failed;
 use crate::quarantine::kept;
 use crate::world::{CONTACT, KeySeed, World, template};
 
@@ -62,16 +63,20 @@ async fn change_everything(world: &World) {
         .update_conversation(message.conversation_id, &change)
         .await
         .unwrap();
-    client.upload_media(file()).await.unwrap();
+    send_and_retry_a_file(world).await;
     look_after_quarantine(world).await;
 }
 
-fn file() -> Upload {
-    Upload {
+async fn send_and_retry_a_file(world: &World) {
+    let client = world.client();
+    let upload = Upload {
         filename: "a.txt".to_owned(),
         mime_type: "text/plain".to_owned(),
         bytes: b"a".to_vec(),
-    }
+    };
+    let media = client.upload_media(upload).await.unwrap();
+    set_failed(world, media.id).await;
+    client.retry_media(media.id).await.unwrap();
 }
 
 async fn merge_and_unmerge(client: &Client, message: &Message) {

@@ -16,6 +16,7 @@ mod flow_endpoints;
 mod idempotency;
 mod isolation;
 mod keys;
+mod media;
 mod merging;
 mod paging;
 mod quarantine;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::access::{self, Bearer, Caller};
 use super::error::GraphError;
 use crate::state::Simulator;
+use crate::state::faults::MediaTrouble;
 use crate::state::media::{Media, limit};
 
 /// Where links point, as at Meta.
@@ -99,11 +100,33 @@ pub(super) fn describe(caller: &Caller, id: &str) -> Option<Value> {
     if !waba.is_none_or(|waba| caller.token.reaches(&waba)) {
         return None;
     }
+    let described = [
+        MediaTrouble::ExpiredLink,
+        MediaTrouble::WrongHash,
+        MediaTrouble::Gone,
+    ];
+    let trouble = simulator.change(|state, _| {
+        let faults = &mut state.faults;
+        faults.trouble_media(&media.number_id, &described)
+    });
+    if trouble == Some(MediaTrouble::Gone) {
+        return None;
+    }
+    let life = if trouble == Some(MediaTrouble::ExpiredLink) {
+        -1
+    } else {
+        LINK_SECONDS
+    };
+    let sha256 = if trouble == Some(MediaTrouble::WrongHash) {
+        "00".repeat(32)
+    } else {
+        media.sha256_hex()
+    };
     Some(json!({
         "messaging_product": "whatsapp",
-        "url": link(simulator, &caller.base_url, id),
+        "url": link_for(simulator, &caller.base_url, id, life),
         "mime_type": media.mime_type,
-        "sha256": media.sha256_hex(),
+        "sha256": sha256,
         "file_size": media.bytes.len(),
         "id": id,
     }))
@@ -111,7 +134,11 @@ pub(super) fn describe(caller: &Caller, id: &str) -> Option<Value> {
 
 /// A link to a file, good for five minutes.
 pub(crate) fn link(simulator: &Simulator, base_url: &str, id: &str) -> String {
-    let expires = simulator.now().timestamp() + LINK_SECONDS;
+    link_for(simulator, base_url, id, LINK_SECONDS)
+}
+
+fn link_for(simulator: &Simulator, base_url: &str, id: &str, life_seconds: i64) -> String {
+    let expires = simulator.now().timestamp() + life_seconds;
     let hash = signature(simulator, id, expires);
     format!("{base_url}{DOWNLOAD_PATH}?mid={id}&ext={expires}&hash={hash}")
 }
@@ -145,7 +172,15 @@ pub(crate) async fn download(
             state.media.get(&link.mid).filter(|_| good).cloned()
         })
     });
+    let is_out = file.as_ref().is_some_and(|file| {
+        simulator.change(|state, _| {
+            let faults = &mut state.faults;
+            let trouble = faults.trouble_media(&file.number_id, &[MediaTrouble::Outage]);
+            trouble.is_some()
+        })
+    });
     match file {
+        Some(_) if is_out => HttpResponse::ServiceUnavailable().finish(),
         Some(file) => serve(&file),
         None => HttpResponse::NotFound().finish(),
     }

@@ -39,6 +39,31 @@ pub struct ChanceFault {
     pub count: Option<u64>,
 }
 
+/// What is wrong with files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaTrouble {
+    /// Links are too old when they are given out.
+    ExpiredLink,
+    /// The announced hash is another file's.
+    WrongHash,
+    /// There is no such file any more.
+    Gone,
+    /// Downloads answer 503.
+    Outage,
+}
+
+/// Trouble with files, a number of times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaFault {
+    /// What is wrong.
+    pub trouble: MediaTrouble,
+    /// How many times in all; absent means without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
 const fn always() -> f64 {
     1.0
 }
@@ -75,6 +100,9 @@ pub struct Faults {
     /// Every Graph call answers 503.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outage: Option<bool>,
+    /// Files that cannot be had as they should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaFault>,
     /// Enforce the number's messages per second with 130429.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttling: Option<bool>,
@@ -141,6 +169,7 @@ impl Faults {
             lost_answer: number.lost_answer.or(base.lost_answer),
             async_error: number.async_error.or(base.async_error),
             outage: number.outage.or(base.outage),
+            media: number.media.or(base.media),
             throttling: number.throttling.or(base.throttling),
             pair_rate: number.pair_rate.or(base.pair_rate),
             enforce_window: number.enforce_window.or(base.enforce_window),
@@ -224,6 +253,24 @@ impl FaultBook {
         }
         fault.count = fault.count.map(|count| count - 1);
         true
+    }
+
+    /// What is wrong with a file of the number now, if it is one of `these`.
+    pub(crate) fn trouble_media(
+        &mut self,
+        number_id: &str,
+        these: &[MediaTrouble],
+    ) -> Option<MediaTrouble> {
+        let set = match self.numbers.get_mut(number_id) {
+            Some(faults) if faults.media.is_some() => faults,
+            _ => &mut self.global,
+        };
+        let fault = set.media.as_mut()?;
+        if fault.count == Some(0) || !these.contains(&fault.trouble) {
+            return None;
+        }
+        fault.count = fault.count.map(|count| count - 1);
+        Some(fault.trouble)
     }
 
     /// The later failure of an accepted message, if it must fail.

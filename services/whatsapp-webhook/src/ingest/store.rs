@@ -1,5 +1,6 @@
 //! Writing a batch of units in one transaction.
 
+mod media;
 mod messages;
 mod sort;
 
@@ -33,6 +34,8 @@ pub(crate) struct Stored {
     pub(crate) events: Vec<Addressed>,
     pub(crate) dispositions: Vec<Disposition>,
     pub(crate) failed_replays: Vec<FailedReplay>,
+    /// Files that are still to be recorded; none when a batch is done.
+    wanted: Vec<media::Wanted>,
 }
 
 impl Stored {

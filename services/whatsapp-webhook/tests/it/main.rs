@@ -9,6 +9,7 @@ mod bad_input;
 mod duplicates;
 mod flow_world;
 mod flows;
+mod media;
 mod messages;
 mod posts;
 mod replays;

@@ -8,7 +8,7 @@ use crate::state::Gateway;
 
 /// Get a file's description
 ///
-/// With what annotation made of it.
+/// With what annotation made of it, and addresses of its bytes that are good for fifteen minutes.
 #[utoipa::path(
     operation_id = "media.get",
     tag = "media",
@@ -26,5 +26,9 @@ pub(crate) async fn get(
     let media = tx.media().find(id.into_inner().into()).await?;
     tx.commit().await?;
     let media = media.ok_or_else(|| Problem::not_found(Code::MediaNotFound))?;
-    Ok(Json(media.into()))
+    Ok(Json(MediaResponse::of(
+        &gateway,
+        tenant.organization(),
+        media,
+    )))
 }

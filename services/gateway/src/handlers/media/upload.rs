@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, post};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use sb_db::NewMedia;
+use sb_domain::content::MediaKind;
 use sb_events::proto::media::v1::MediaStored;
 use sb_events::{Origin, meta};
 use sb_http::{Code, Problem, Problems, Tenant, needs};
@@ -91,6 +92,7 @@ async fn store(
     let new = NewMedia {
         id: MediaId::new(now),
         message: None,
+        kind: kind(&file.mime_type),
         sha256: stored.sha256,
         storage_key: stored.key.to_string(),
         mime_type: file.mime_type,
@@ -112,6 +114,17 @@ async fn store(
     };
     let mut tx = gateway.db.tenant(organization).await?;
     tx.media().insert(&new, now).await?;
+    // It may have gone with the last file that needed it, before the row kept it.
+    if !gateway
+        .media
+        .exists(&stored.key)
+        .await
+        .map_err(Problem::unavailable)?
+    {
+        return Err(Problem::unavailable(
+            "a stored object is gone before its row",
+        ));
+    }
     tx.outbox().append(&event, now).await?;
     let detail = json!({ "mime_type": new.mime_type, "size_bytes": new.size_bytes });
     let entry = audit::by_key(tenant, "media.upload", "media", new.id, detail);
@@ -119,7 +132,17 @@ async fn store(
     let media = tx.media().find(new.id).await?;
     tx.commit().await?;
     let media = media.ok_or_else(|| Problem::internal("a file's row is gone after its insert"))?;
-    Ok(media.into())
+    Ok(MediaResponse::of(gateway, organization, media))
+}
+
+/// What kind of file Meta would call it.
+fn kind(mime_type: &str) -> MediaKind {
+    match mime_type.split('/').next().unwrap_or_default() {
+        "image" => MediaKind::Image,
+        "audio" => MediaKind::Audio,
+        "video" => MediaKind::Video,
+        _ => MediaKind::Document,
+    }
 }
 
 #[expect(

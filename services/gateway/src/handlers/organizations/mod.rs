@@ -28,6 +28,8 @@ pub(crate) struct OrganizationResponse {
     status: &'static str,
     /// Answers where neither the conversation nor the number names an agent.
     default_agent_id: Option<Uuid>,
+    /// How many days files are kept, from when they came; null for ever.
+    media_retention_days: Option<i32>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -39,6 +41,7 @@ impl From<Organization> for OrganizationResponse {
             name: organization.name,
             status: organization.status.as_str(),
             default_agent_id: organization.default_agent.map(Uuid::from),
+            media_retention_days: organization.media_retention_days,
             created_at: organization.created_at,
             updated_at: organization.updated_at,
         }

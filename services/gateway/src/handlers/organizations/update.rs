@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use actix_web::patch;
 use actix_web::web::{Data, Json};
 use sb_db::OrganizationChange;
@@ -12,6 +14,9 @@ use crate::audit;
 use crate::handlers::agent_must_exist;
 use crate::state::Gateway;
 
+/// For how many days files may be kept.
+const RETENTION_DAYS: RangeInclusive<i32> = 1..=3_650;
+
 /// What to change; what is not named stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,12 +28,21 @@ pub(crate) struct UpdateOrganizationRequest {
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     default_agent_id: Patch<Uuid>,
+    /// How many days files are kept, 1 to 3650; null for ever.
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    media_retention_days: Patch<i32>,
 }
 
 impl Validate for UpdateOrganizationRequest {
     fn validate(&self, errors: &mut FieldErrors) {
         if let Some(name) = &self.name {
             errors.check_length("name", name, 1..=NAME_MAX);
+        }
+        if let Some(days) = self.media_retention_days.as_set()
+            && !RETENTION_DAYS.contains(days)
+        {
+            errors.add("media_retention_days", "must be 1 to 3650");
         }
     }
 }
@@ -52,6 +66,7 @@ pub(crate) async fn update(
     let detail = json!({
         "name": body.name.is_some(),
         "default_agent_id": body.default_agent_id != Patch::Keep,
+        "media_retention_days": body.media_retention_days != Patch::Keep,
     });
     let change = OrganizationChange {
         name: body.name,
@@ -59,6 +74,7 @@ pub(crate) async fn update(
             .default_agent_id
             .into_change()
             .map(|id| id.map(Into::into)),
+        media_retention_days: body.media_retention_days.into_change(),
     };
     let mut tx = gateway.db.tenant(tenant.organization()).await?;
     let organization = tx

@@ -10,7 +10,7 @@ use sb_domain::identity::Ids;
 use sb_events::Addressed;
 use sb_ids::{ContactId, ConversationId, MessageId, OrganizationId, PostId, Wamid};
 
-use super::{Addressee, Store, Stored};
+use super::{Addressee, Store, Stored, media};
 use crate::ingest::plan::{Shown, Written};
 use crate::ingest::resolve::{Parties, Party, Resolution};
 use crate::ingest::{Disposition, statuses};
@@ -61,6 +61,7 @@ impl Store {
         let new: HashSet<MessageId> = ingest.insert_messages(&rows).await?.into_iter().collect();
         self.announce_messages(tx, (&rows, written), &new, stored)
             .await?;
+        media::write(tx, &self.announcer, stored).await?;
         let arrived = rows.iter().filter(|row| new.contains(&row.id));
         let sent: Vec<(OrganizationId, MessageId, Wamid)> = arrived
             .clone()
@@ -110,7 +111,7 @@ impl Store {
             if new.contains(&row.id) {
                 stored.dispositions.push(Disposition::Stored);
                 let place = (row.id, row.conversation, row.sequence);
-                stored.events.push(self.announcer.written(row, place)?);
+                self.tell_of(row, place, stored)?;
                 continue;
             }
             stored.dispositions.push(Disposition::Duplicate);
@@ -122,6 +123,7 @@ impl Store {
                 stored.dispositions.pop();
                 stored.dispositions.push(Disposition::Applied);
                 stored.events.push(self.fill(tx, row, message).await?);
+                stored.wanted.extend(media::wanted(row, message.id));
                 continue;
             }
             let posts = posts.get(&(key.0, key.1.as_str()));
@@ -130,9 +132,21 @@ impl Store {
                 .is_some_and(|post| posts.is_some_and(|posts| posts.contains(&post)))
             {
                 let place = (message.id, message.conversation, message.sequence);
-                stored.events.push(self.announcer.written(row, place)?);
+                self.tell_of(row, place, stored)?;
             }
         }
+        Ok(())
+    }
+
+    /// Announces a message and has its file fetched.
+    fn tell_of(
+        &self,
+        row: &NewIngested,
+        place: (MessageId, ConversationId, i64),
+        stored: &mut Stored,
+    ) -> Result<(), DbError> {
+        stored.events.push(self.announcer.written(row, place)?);
+        stored.wanted.extend(media::wanted(row, place.0));
         Ok(())
     }
 
@@ -246,7 +260,7 @@ fn rows(
             state: update.state,
             source: update.message_source,
             content_type: update.content_type,
-            content_json: update.content_json.clone(),
+            content_json: media::content(organization, update),
             wamid: update.wamid.clone(),
             sequence: 0,
             post: message.unit.source.post,

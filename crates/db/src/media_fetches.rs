@@ -1,0 +1,168 @@
+//! Getting received files: what is to be had with which token, and what came of it.
+
+use chrono::{DateTime, Utc};
+use sb_ids::{MediaId, MessageId, NumberId, PhoneNumberId};
+
+use crate::{DbError, TenantTx};
+
+/// A received file that is to be had from Meta.
+#[derive(Debug, Clone)]
+pub struct WantedFile {
+    /// Its id.
+    pub id: MediaId,
+    /// The message it came with.
+    pub message: Option<MessageId>,
+    /// Meta's id.
+    pub meta_media_id: String,
+    /// What the sender says it is; empty when nothing is said.
+    pub mime_type: String,
+    /// Our number it came to.
+    pub number: NumberId,
+    /// Meta's id of that number.
+    pub phone_number_id: PhoneNumberId,
+    /// The number's access token, sealed; `None` for the installation's own.
+    pub access_token_sealed: Option<Vec<u8>>,
+}
+
+/// Bytes that are stored now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// Hex SHA-256 of the bytes.
+    pub sha256: String,
+    /// Where the bytes are.
+    pub storage_key: String,
+    /// Where the small picture is, for images.
+    pub thumbnail_key: Option<String>,
+    /// The MIME type.
+    pub mime_type: String,
+    /// The size.
+    pub size_bytes: i64,
+}
+
+/// Received files of one organization whose bytes are to be had.
+#[derive(Debug)]
+pub struct MediaFetches<'t>(&'t mut TenantTx);
+
+impl TenantTx {
+    /// The organization's files that are to be had.
+    pub const fn media_fetches(&mut self) -> MediaFetches<'_> {
+        MediaFetches(self)
+    }
+}
+
+impl MediaFetches<'_> {
+    /// Finds a file that is still to be had; `None` when it is here, was given up, or its number is gone.
+    ///
+    /// # Errors
+    /// A query error, or [`DbError::Inconsistent`].
+    pub async fn find(&mut self, id: MediaId) -> Result<Option<WantedFile>, DbError> {
+        let row = sqlx::query!(
+            r#"
+            SELECT m.message_id, m.meta_media_id AS "meta_media_id!", m.mime_type, n.id AS number_id,
+                n.phone_number_id, n.access_token_sealed
+            FROM media m
+            JOIN numbers n ON n.organization_id = m.organization_id AND n.id = m.number_id
+            WHERE m.organization_id = $1 AND m.id = $2 AND m.state = 'pending'
+            "#,
+            self.0.organization().as_uuid(),
+            id.as_uuid(),
+        )
+        .fetch_optional(self.0.connection())
+        .await
+        .map_err(DbError::of("media.find_wanted"))?;
+        row.map(|row| {
+            let phone_number_id = PhoneNumberId::parse(row.phone_number_id);
+            Ok(WantedFile {
+                id,
+                message: row.message_id.map(Into::into),
+                meta_media_id: row.meta_media_id,
+                mime_type: row.mime_type,
+                number: row.number_id.into(),
+                phone_number_id: phone_number_id.map_err(|_| DbError::Inconsistent {
+                    table: "numbers",
+                    column: "phone_number_id",
+                    id: row.number_id,
+                })?,
+                access_token_sealed: row.access_token_sealed,
+            })
+        })
+        .transpose()
+    }
+
+    /// The bytes are here. Returns `false` when the file is no longer waited for. Until the transaction ends,
+    /// nobody removes the object: look whether it is there before the commit.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn confirm(&mut self, id: MediaId, file: &FetchedFile) -> Result<bool, DbError> {
+        self.0.media().keep_object(&file.storage_key).await?;
+        if let Some(key) = &file.thumbnail_key {
+            self.0.media().keep_object(key).await?;
+        }
+        sqlx::query!(
+            r#"
+            UPDATE media
+            SET state = 'stored', failure_code = '', sha256 = $3, storage_key = $4, thumbnail_key = $5,
+                mime_type = $6, size_bytes = $7
+            WHERE organization_id = $1 AND id = $2 AND state = 'pending'
+            "#,
+            self.0.organization().as_uuid(),
+            id.as_uuid(),
+            file.sha256,
+            file.storage_key,
+            file.thumbnail_key,
+            file.mime_type,
+            file.size_bytes,
+        )
+        .execute(self.0.connection())
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(DbError::of("media.confirm"))
+    }
+
+    /// The bytes cannot be had. Returns `false` when the file is no longer waited for.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn fail(&mut self, id: MediaId, code: &str) -> Result<bool, DbError> {
+        sqlx::query!(
+            r#"
+            UPDATE media SET state = 'failed', failure_code = $3
+            WHERE organization_id = $1 AND id = $2 AND state = 'pending'
+            "#,
+            self.0.organization().as_uuid(),
+            id.as_uuid(),
+            code,
+        )
+        .execute(self.0.connection())
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(DbError::of("media.fail"))
+    }
+
+    /// A failed file, or one that waits since before `waiting_since`, is to be had again. Returns `false` when it is
+    /// neither.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn want_again(
+        &mut self,
+        id: MediaId,
+        waiting_since: DateTime<Utc>,
+    ) -> Result<bool, DbError> {
+        sqlx::query!(
+            r#"
+            UPDATE media SET state = 'pending', failure_code = ''
+            WHERE organization_id = $1 AND id = $2 AND meta_media_id IS NOT NULL AND number_id IS NOT NULL
+                AND (state = 'failed' OR (state = 'pending' AND created_at < $3))
+            "#,
+            self.0.organization().as_uuid(),
+            id.as_uuid(),
+            waiting_since,
+        )
+        .execute(self.0.connection())
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(DbError::of("media.want_again"))
+    }
+}

@@ -1,0 +1,65 @@
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, post};
+use chrono::TimeDelta;
+use sb_events::proto::media::v1::FetchMedia;
+use sb_events::{Origin, meta};
+use sb_http::{Code, Problem, Problems, Tenant, needs};
+use sb_ids::{EventId, MediaId};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::MediaResponse;
+use crate::audit;
+use crate::state::Gateway;
+
+/// A file that waits for longer is asked for again: the command may be lost.
+const WAITS_TOO_LONG: TimeDelta = TimeDelta::hours(6);
+
+/// Fetch a file again
+///
+/// For a file that `failed`, or that is `pending` for more than six hours. Soon after, `state` is `stored`, or `failed` again.
+/// Meta keeps received files for seven days.
+#[utoipa::path(
+    operation_id = "media.retry",
+    tag = "media",
+    security(("api_key" = ["messages:write"])),
+    params(("id" = Uuid, Path, description = "The file.")),
+    responses((status = 202, description = "It is fetched again.", body = MediaResponse), Problems),
+)]
+#[post("/media/{id}/retry")]
+pub(crate) async fn retry(
+    tenant: Tenant<needs::MessagesWrite>,
+    gateway: Data<Gateway>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, Problem> {
+    let (organization, now) = (tenant.organization(), gateway.clock.now());
+    let id = MediaId::from(id.into_inner());
+    let mut tx = gateway.db.tenant(organization).await?;
+    if tx.media().find(id).await?.is_none() {
+        return Err(Problem::not_found(Code::MediaNotFound));
+    }
+    let asked = tx
+        .media_fetches()
+        .want_again(id, now - WAITS_TOO_LONG)
+        .await?;
+    if !asked {
+        return Err(Problem::new(Code::MediaNotFailed));
+    }
+    let command = FetchMedia {
+        // Not derived: the file is asked for once more.
+        meta: Some(meta(
+            EventId::new(now),
+            now,
+            organization,
+            Origin::start(id.as_uuid()),
+        )),
+        media_id: id.to_string(),
+    };
+    tx.outbox().append(&command, now).await?;
+    let entry = audit::by_key(&tenant, "media.retry", "media", id, json!({}));
+    tx.audit().append(&entry, now).await?;
+    let media = tx.media().find(id).await?;
+    tx.commit().await?;
+    let media = media.ok_or_else(|| Problem::not_found(Code::MediaNotFound))?;
+    Ok(HttpResponse::Accepted().json(MediaResponse::of(&gateway, organization, media)))
+}
