@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use e2e::repository;
 
 /// The sources of the walkthroughs.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("files_arrive.rs"),
     include_str!("flows.rs"),
     include_str!("people_write.rs"),
