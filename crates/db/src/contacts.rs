@@ -301,6 +301,16 @@ impl Contacts<'_> {
         at: DateTime<Utc>,
     ) -> Result<ContactId, DbError> {
         let organization = self.0.organization();
+        // One after another: callers at once would each wait for the row of the identity that the other holds.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(format!(
+                "{organization} {} {}",
+                identity.kind(),
+                identity.value()
+            ))
+            .execute(self.0.connection())
+            .await
+            .map_err(DbError::of("contact_identities.lock"))?;
         let wanted = Sighting {
             organization,
             observation: Observation {
