@@ -144,6 +144,10 @@ impl Ingest<'_> {
         .execute(&mut *self.connection)
         .await
         .map_err(DbError::of("conversations.open"))?;
+        for group in sorted.iter().filter(|w| w.is_group) {
+            self.name_groups(group.organization, (&[group.contact.as_uuid()], &[]), at)
+                .await?;
+        }
         let rows = sqlx::query!(
             r#"
             SELECT c.number_id, c.contact_id, c.id, c.link_version

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sb_ids::{NumberId, OrganizationId};
+use uuid::Uuid;
 
 use super::{Ingest, column};
 use crate::DbError;
@@ -66,8 +67,47 @@ impl Ingest<'_> {
         .execute(&mut *self.connection)
         .await
         .map_err(DbError::of("groups.tell"))?;
+        self.name_groups(
+            fact.organization,
+            (&[], std::slice::from_ref(&fact.group_id)),
+            fact.at,
+        )
+        .await?;
         self.tell_participants(fact, &fact.joined, true).await?;
         self.tell_participants(fact, &fact.left, false).await
+    }
+
+    /// Calls groups by their subjects, as far as these are known. A name the tenant chose is kept.
+    ///
+    /// # Errors
+    /// [`DbError::Query`].
+    pub(super) async fn name_groups(
+        &mut self,
+        organization: OrganizationId,
+        (contacts, group_ids): (&[Uuid], &[String]),
+        at: DateTime<Utc>,
+    ) -> Result<(), DbError> {
+        sqlx::query!(
+            r#"
+            UPDATE contacts AS c
+            SET name = CASE WHEN c.name = c.profile_name THEN g.subject ELSE c.name END,
+                profile_name = g.subject,
+                updated_at = $4
+            FROM contact_identities i
+            JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.value AND g.subject <> ''
+            WHERE i.organization_id = $1 AND i.kind = 'group'
+                AND (i.contact_id = ANY ($2) OR i.match_key = ANY ($3))
+                AND c.organization_id = i.organization_id AND c.id = i.contact_id AND c.profile_name <> g.subject
+            "#,
+            organization.as_uuid(),
+            contacts,
+            group_ids,
+            at,
+        )
+        .execute(&mut *self.connection)
+        .await
+        .map(drop)
+        .map_err(DbError::of("groups.name"))
     }
 
     async fn tell_participants(

@@ -322,6 +322,51 @@ async fn a_group_has_one_conversation_and_its_messages_have_authors() {
     );
 }
 
+/// A group gets a subject.
+fn names_group(group: &str, subject: &str, at: u32) -> Value {
+    let mut body = post(&json!({ "groups": [{
+        "timestamp": (1_739_322_000 + at).to_string(), "group_id": group, "type": "group_settings_update",
+        "group_subject": { "text": subject, "update_successful": true },
+    }]}));
+    body["entry"][0]["changes"][0]["field"] = "group_settings_update".into();
+    body
+}
+
+#[tokio::test]
+async fn a_group_is_called_by_its_subject_whichever_comes_first() {
+    let bench = Bench::new().await;
+    let subject = bench.subject().await;
+    let in_group = |wamid: &str, group: &str, at| {
+        let mut message = text(wamid, (Some(ADA), Some("US.1")), at);
+        message["group_id"] = group.into();
+        post(&json!({ "messages": [message] }))
+    };
+    let names = async || {
+        let rows = bench.rows("contacts", subject.tenant.organization).await;
+        let groups = rows.into_iter().filter(|row| row["kind"] == "group");
+        let mut names: Vec<String> = groups
+            .map(|row| row["name"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let posts = [
+        names_group("R1", "Plumbers", 1),
+        in_group("1", "R1", 2),
+        in_group("2", "R2", 3),
+    ];
+    bench.post(&subject, &posts).await;
+    assert_eq!(names().await, ["", "Plumbers"]);
+    let posts = [
+        names_group("R2", "Painters", 4),
+        names_group("R1", "An older word", 0),
+    ];
+    bench.post(&subject, &posts).await;
+    assert_eq!(names().await, ["Painters", "Plumbers"]);
+    bench.post(&subject, &[names_group("R1", "Pipes", 5)]).await;
+    assert_eq!(names().await, ["Painters", "Pipes"]);
+}
+
 /// The updates about one person, each a post.
 fn life() -> Vec<Value> {
     vec![
