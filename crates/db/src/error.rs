@@ -121,6 +121,16 @@ impl DbError {
         }
     }
 
+    /// Somebody held a row for longer than the transaction waits.
+    pub fn is_lock_timeout(&self) -> bool {
+        let Self::Query { source, .. } = self else {
+            return false;
+        };
+        // 55P03: lock_not_available.
+        let refused = source.as_database_error();
+        refused.is_some_and(|error| error.code().as_deref() == Some("55P03"))
+    }
+
     /// The data of the statement is at fault: the same statement fails again, others succeed. Everything else
     /// speaks of the schema, the rights or the server, and must never be held against a single update.
     pub fn is_about_the_data(&self) -> bool {

@@ -185,6 +185,17 @@ macro_rules! quarantine {
     };
 }
 
+/// An update that waits to be run again by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its post.
+    pub post: PostId,
+    /// Where in the post.
+    pub place: String,
+    /// Where its post is in UPDATES.
+    pub source_sequence: i64,
+}
+
 /// Updates in quarantine, as far as the transaction sees them.
 #[derive(Debug)]
 pub struct Quarantine<'t> {
@@ -319,6 +330,49 @@ impl Quarantine<'_> {
         .map_err(DbError::of("quarantine.request_replay"))?;
         places.sort_unstable();
         Ok(ReplayRequest { places })
+    }
+
+    /// Takes open updates of one reason that rested since `rested` and whose last replay, if any, was asked for
+    /// before `lost`; the oldest first. Each goes to one caller, and counts as asked for from now on.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn take_set_aside(
+        &mut self,
+        reason: &str,
+        (rested, lost): (DateTime<Utc>, DateTime<Utc>),
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<SetAside>, DbError> {
+        let rows = sqlx::query!(
+            r#"
+            UPDATE quarantine SET replay_requested_at = $4
+            WHERE id IN (
+                SELECT id FROM quarantine
+                WHERE resolved_at IS NULL AND reason = $1 AND coalesce(last_replayed_at, created_at) < $2
+                    AND (replay_requested_at IS NULL OR replay_requested_at < $3)
+                ORDER BY created_at, id
+                LIMIT $5
+                FOR UPDATE SKIP LOCKED)
+            RETURNING post_id, place, source_sequence
+            "#,
+            reason,
+            rested,
+            lost,
+            now,
+            limit,
+        )
+        .fetch_all(&mut *self.connection)
+        .await
+        .map_err(DbError::of("quarantine.take_set_aside"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| SetAside {
+                post: row.post_id.into(),
+                place: row.place,
+                source_sequence: row.source_sequence,
+            })
+            .collect())
     }
 
     /// Takes a request back that could not be carried out, so that it can be made again at once.

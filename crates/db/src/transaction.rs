@@ -40,6 +40,28 @@ pub enum SystemReason {
     FlowExchange,
 }
 
+impl SystemReason {
+    /// How long it waits for rows that somebody else holds, in milliseconds; `None` for as long as a statement may
+    /// take. Ingest does the work of all tenants and must not wait for the rows of one.
+    const fn lock_timeout_ms(self) -> Option<u32> {
+        match self {
+            Self::Ingest => Some(2_000),
+            Self::Dispatch
+            | Self::Turns
+            | Self::OutboxRelay
+            | Self::Authentication
+            | Self::NumberRouting
+            | Self::NumberRefresh
+            | Self::Provisioning
+            | Self::KeyRotation
+            | Self::Quarantine
+            | Self::Operations
+            | Self::Housekeeping
+            | Self::FlowExchange => None,
+        }
+    }
+}
+
 /// A transaction that acts for one organization.
 #[derive(Debug)]
 pub struct TenantTx {
@@ -110,9 +132,11 @@ impl Db {
     /// # Errors
     /// [`DbError::Query`] when no connection is free in time.
     pub async fn system(&self, reason: SystemReason) -> Result<SystemTx, DbError> {
-        let tx = self
-            .begin("BEGIN; SET LOCAL ROLE sb_system".to_owned())
-            .await?;
+        let statement = match reason.lock_timeout_ms() {
+            Some(ms) => format!("BEGIN; SET LOCAL ROLE sb_system; SET LOCAL lock_timeout = {ms}"),
+            None => "BEGIN; SET LOCAL ROLE sb_system".to_owned(),
+        };
+        let tx = self.begin(statement).await?;
         Ok(SystemTx {
             tx,
             reason,

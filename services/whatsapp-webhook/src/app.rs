@@ -16,7 +16,7 @@ use sb_outbox::Relay;
 use sb_service::{Health, Lifecycle};
 
 use crate::flows::Flows;
-use crate::ingest::IngestHandler;
+use crate::ingest::{IngestHandler, again};
 use crate::media::Fetching;
 use crate::receive::{Budget, Committer, Receiver};
 use crate::routes;
@@ -65,6 +65,7 @@ struct Receiving {
 #[derive(Debug)]
 struct Ingesting {
     bus: Bus,
+    db: Db,
     handler: IngestHandler,
     options: BatchOptions,
 }
@@ -148,6 +149,8 @@ impl App {
                 ingest.options,
             );
             let stopping = lifecycle.stopping();
+            let again = again::run(ingest.bus, ingest.db, Clock::system(), stopping.clone());
+            lifecycle.spawn("run-again", again);
             lifecycle.spawn("ingest", async move { runner.run(stopping).await });
         }
         if let Some(relay) = self.relay {
@@ -236,9 +239,10 @@ impl Ingesting {
             ordered: true,
             ..BatchOptions::default()
         };
-        let handler = IngestHandler::new(db, bus.publisher(), Clock::system());
+        let handler = IngestHandler::new(db.clone(), bus.publisher(), Clock::system());
         Self {
             bus,
+            db,
             handler,
             options,
         }

@@ -2,11 +2,13 @@
 //!
 //! `plan` reads posts into units, `store` writes a batch of units in one transaction (`resolve` finds or makes
 //! the persons; messages, `changes`, `statuses` and `effects` are written in this order), `announce` builds the
-//! events, `replays` keeps what is run again from having its effect twice, and this module ties them to the consumer.
+//! events, `replays` keeps what is run again from having its effect twice, `again` runs what stepped aside for locked rows,
+//! and this module ties them to the consumer.
 //!
 //! **Invariant:** every unit ends in exactly one [`Disposition`].
 //! **Invariant:** running a batch again changes nothing and publishes the same event ids.
 
+pub(crate) mod again;
 mod announce;
 mod changes;
 mod disposition;

@@ -4,6 +4,7 @@ mod media;
 mod messages;
 mod sort;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,14 @@ const ROUTE_FRESH: Duration = Duration::from_secs(5);
 
 /// Longest account id that is kept in quarantine, in characters: it comes from outside, and need not be one.
 const ID_MAX: usize = 100;
+
+/// How long updates of an account whose rows are locked step aside without another try. Each try may take the
+/// transaction's whole patience, and others wait for it.
+const LOCKED_FOR: Duration = Duration::from_secs(5);
+
+/// Why an update stands in quarantine that will be run again by itself.
+pub(crate) const LOCKED: &str = "database.locked";
+const REFUSED: &str = "database.refused";
 
 /// What a batch came to.
 #[derive(Debug, Default)]
@@ -55,6 +64,24 @@ pub(crate) struct Store {
     announcer: Announcer,
     resolver: Resolver,
     routes: Cache<String, Arc<Route>>,
+    /// Accounts whose rows somebody held a moment ago.
+    locked: Cache<String, ()>,
+}
+
+/// Units of one account together, accounts in the order in which they first come.
+fn by_account(units: Vec<Unit>) -> Vec<Vec<Unit>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<Unit>> = Vec::new();
+    for unit in units {
+        let place = *places
+            .entry(unit.waba_id.clone())
+            .or_insert_with(|| groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(unit),
+            None => groups.push(vec![unit]),
+        }
+    }
+    groups
 }
 
 fn quarantined(
@@ -98,24 +125,31 @@ impl Store {
             .max_capacity(50_000)
             .time_to_live(ROUTE_FRESH)
             .build();
+        let locked = Cache::builder()
+            .max_capacity(50_000)
+            .time_to_live(LOCKED_FOR)
+            .build();
         Self {
             db,
             clock,
             announcer,
             resolver: Resolver::new(),
             routes,
+            locked,
         }
     }
 
     /// Writes units and says what to announce. When the database refuses a batch for what is in it, the
-    /// batch is halved until the one unit at fault stands alone in quarantine.
+    /// batch is halved until the one unit at fault stands alone in quarantine. When somebody holds rows of an
+    /// account, its units step aside, and those of others do not wait.
     ///
     /// # Errors
     /// Only what lies in no update: the database is away, its schema is newer, or it chose this transaction as
     /// a victim. The batch comes again.
     pub(crate) async fn apply(&self, units: Vec<Unit>) -> Result<Stored, DbError> {
+        let (aside, units) = self.apart(units);
         let mut waiting = vec![units];
-        let mut stored = Stored::default();
+        let mut stored = self.put_aside(&aside, LOCKED).await?;
         while let Some(mut batch) = waiting.pop() {
             if batch.is_empty() {
                 continue;
@@ -124,13 +158,23 @@ impl Store {
                 Ok(Some(done)) => stored = stored.join(done),
                 // Somebody's ids lead elsewhere than was remembered; that is forgotten now.
                 Ok(None) => waiting.push(batch),
+                Err(error) if error.is_lock_timeout() => {
+                    self.resolver.forget();
+                    let mut accounts = by_account(batch);
+                    if let [account] = accounts.as_slice() {
+                        stored = stored.join(self.step_aside(account).await?);
+                    } else {
+                        accounts.reverse();
+                        waiting.extend(accounts);
+                    }
+                }
                 Err(error) if !error.is_about_the_data() => return Err(error),
                 Err(error) if batch.len() == 1 => {
                     tracing::error!(
                         error = sb_telemetry::as_error(&error),
                         "an update cannot be stored"
                     );
-                    stored = stored.join(self.put_aside(&batch).await?);
+                    stored = stored.join(self.put_aside(&batch, REFUSED).await?);
                 }
                 Err(_) => {
                     self.resolver.forget();
@@ -144,8 +188,32 @@ impl Store {
         Ok(stored)
     }
 
-    async fn put_aside(&self, batch: &[Unit]) -> Result<Stored, DbError> {
-        const REASON: &str = "database.refused";
+    /// Units of accounts whose rows were locked a moment ago, and all others.
+    fn apart(&self, units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
+        if self.locked.entry_count() == 0 {
+            return (Vec::new(), units);
+        }
+        units
+            .into_iter()
+            .partition(|unit| self.locked.contains_key(&unit.waba_id))
+    }
+
+    async fn step_aside(&self, account: &[Unit]) -> Result<Stored, DbError> {
+        let waba_id = account.first().map(|unit| unit.waba_id.clone());
+        let waba_id = waba_id.unwrap_or_default();
+        tracing::warn!(
+            waba.id = waba_id,
+            updates = account.len(),
+            "rows of an account are locked, its updates step aside and are run again soon"
+        );
+        self.locked.insert(waba_id, ());
+        self.put_aside(account, LOCKED).await
+    }
+
+    async fn put_aside(&self, batch: &[Unit], reason: &'static str) -> Result<Stored, DbError> {
+        if batch.is_empty() {
+            return Ok(Stored::default());
+        }
         let mut tx = self.db.system(SystemReason::Ingest).await?;
         let mut ingest = tx.ingest();
         let routes = self.routes_of(&mut ingest, batch).await?;
@@ -154,13 +222,13 @@ impl Store {
             .map(|unit| {
                 let owner = sort::routed(unit, &routes).ok().flatten();
                 let owner = owner.map(|route| route.organization);
-                quarantined(unit, owner, REASON, remains(&unit.update))
+                quarantined(unit, owner, reason, remains(&unit.update))
             })
             .collect();
         ingest.quarantine(&rows, self.clock.now()).await?;
         tx.commit().await?;
         Ok(Stored {
-            dispositions: vec![Disposition::Quarantined(REASON)],
+            dispositions: vec![Disposition::Quarantined(reason); batch.len()],
             failed_replays: replays::failed(&rows),
             ..Stored::default()
         })

@@ -82,7 +82,12 @@ pub(crate) fn change(phone_number_id: &str, messages: &[Value], statuses: &[Valu
 
 /// The envelope around changes.
 pub(crate) fn envelope(changes: &[Value]) -> Value {
-    json!({ "object": "whatsapp_business_account", "entry": [{ "id": WABA_ID, "changes": changes }] })
+    envelope_of(WABA_ID, changes)
+}
+
+/// The same of another account.
+pub(crate) fn envelope_of(waba: &str, changes: &[Value]) -> Value {
+    json!({ "object": "whatsapp_business_account", "entry": [{ "id": waba, "changes": changes }] })
 }
 
 /// Escapes and signs a body.
