@@ -23,6 +23,7 @@ pub use in_process::InProcess;
 pub use meta::{Meta, Sent};
 pub use orders::{Order, Orders};
 pub use phones::{Question, Traffic, TrafficPlan, Via};
+pub use port::free_address;
 pub use post::{Post, change, envelope, text_message};
 pub use processes::{Processes, Victim};
 pub use service::{ServiceName, ServiceProcess};

@@ -14,7 +14,7 @@ const ATTEMPTS: usize = 200;
 ///
 /// # Errors
 /// When no port of the range is free.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..ATTEMPTS {
         let port = FIRST + rand::random::<u16>() % COUNT;
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

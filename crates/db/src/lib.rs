@@ -50,7 +50,7 @@ pub use identity::{
     ContactMerge, Identities, MergeCause, MergeOutcome, MergeRequest, Sighted, Sighting,
 };
 pub use media::{Annotation, Media, MediaFiles, MediaState, NewMedia};
-pub use media_fetches::{FetchedFile, MediaFetches, WantedFile};
+pub use media_fetches::{FetchedFile, MediaFetches, OverdueFile, WantedFile};
 pub use media_retention::{ExpiredFile, MediaRetention};
 pub use messages::{Message, MessageState, Messages};
 pub use number_profiles::{
@@ -66,7 +66,7 @@ pub use outbox::{Outbox, OutboxListener, OutboxRow, SystemOutbox, Woken};
 pub use page::{ActivityKey, Order, Page, PageRequest, SequenceKey};
 pub use pool::{Db, MIGRATOR};
 pub use quarantine::{
-    Quarantine, QuarantineFilter, QuarantineResolution, QuarantinedItem, ReplayRequest,
+    Quarantine, QuarantineFilter, QuarantineResolution, QuarantinedItem, ReplayRequest, SetAside,
 };
 pub use queue::{MessageQueue, NewOutgoing, QueuedMessage};
 pub use sealed::{SealedColumn, SealedRow, SealedSecrets};

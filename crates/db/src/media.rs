@@ -67,6 +67,8 @@ pub struct Media {
     pub thumbnail_key: Option<String>,
     /// Its MIME type.
     pub mime_type: String,
+    /// What its sender said it is, where its bytes say something else.
+    pub declared_mime_type: Option<String>,
     /// Its name, empty when it has none.
     pub filename: String,
     /// Its size, once the bytes were here.
@@ -105,8 +107,12 @@ pub struct NewMedia {
     pub sha256: String,
     /// Where the bytes are.
     pub storage_key: String,
+    /// Where the small picture of an image is.
+    pub thumbnail_key: Option<String>,
     /// Its MIME type.
     pub mime_type: String,
+    /// What its sender said it is, where its bytes say something else.
+    pub declared_mime_type: Option<String>,
     /// Its name, empty when it has none.
     pub filename: String,
     /// Its size.
@@ -140,12 +146,15 @@ impl MediaFiles<'_> {
     /// A query error.
     pub async fn insert(&mut self, new: &NewMedia, at: DateTime<Utc>) -> Result<(), DbError> {
         self.keep_object(&new.storage_key).await?;
+        if let Some(key) = &new.thumbnail_key {
+            self.keep_object(key).await?;
+        }
         sqlx::query!(
             r#"
             INSERT INTO media (
                 organization_id, id, message_id, sha256, storage_key, mime_type, filename, size_bytes, created_at,
-                kind)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                kind, thumbnail_key, declared_mime_type)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             "#,
             self.0.organization().as_uuid(),
             new.id.as_uuid(),
@@ -157,6 +166,8 @@ impl MediaFiles<'_> {
             new.size_bytes,
             at,
             new.kind.as_str(),
+            new.thumbnail_key,
+            new.declared_mime_type,
         )
         .execute(self.0.connection())
         .await
@@ -171,8 +182,8 @@ impl MediaFiles<'_> {
     pub async fn find(&mut self, id: MediaId) -> Result<Option<Media>, DbError> {
         let row = sqlx::query!(
             r#"
-            SELECT id, message_id, sha256, storage_key, thumbnail_key, mime_type, filename, size_bytes, created_at,
-                state, kind, failure_code,
+            SELECT id, message_id, sha256, storage_key, thumbnail_key, mime_type, declared_mime_type, filename, size_bytes,
+                created_at, state, kind, failure_code,
                 (SELECT coalesce(json_agg(json_build_object(
                         'kind', a.kind, 'state', a.state, 'text', a.text, 'error', a.error,
                         'created_at', a.created_at) ORDER BY a.kind), '[]')
@@ -203,6 +214,7 @@ impl MediaFiles<'_> {
                 sha256: row.sha256,
                 storage_key: row.storage_key,
                 mime_type: row.mime_type,
+                declared_mime_type: row.declared_mime_type,
                 filename: row.filename,
                 size_bytes: row.size_bytes,
                 annotations: row.annotations.0,

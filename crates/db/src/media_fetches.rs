@@ -1,9 +1,9 @@
 //! Getting received files: what is to be had with which token, and what came of it.
 
 use chrono::{DateTime, Utc};
-use sb_ids::{MediaId, MessageId, NumberId, PhoneNumberId};
+use sb_ids::{MediaId, MessageId, NumberId, OrganizationId, PhoneNumberId};
 
-use crate::{DbError, TenantTx};
+use crate::{DbError, SystemTx, TenantTx};
 
 /// A received file that is to be had from Meta.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ impl MediaFetches<'_> {
             r#"
             UPDATE media
             SET state = 'stored', failure_code = '', sha256 = $3, storage_key = $4, thumbnail_key = $5,
-                mime_type = $6, size_bytes = $7
+                mime_type = $6, size_bytes = $7, declared_mime_type = nullif(nullif(mime_type, $6), '')
             WHERE organization_id = $1 AND id = $2 AND state = 'pending'
             "#,
             self.0.organization().as_uuid(),
@@ -140,29 +140,82 @@ impl MediaFetches<'_> {
         .map_err(DbError::of("media.fail"))
     }
 
-    /// A failed file, or one that waits since before `waiting_since`, is to be had again. Returns `false` when it is
-    /// neither.
+    /// A failed file, or one that was last asked for before `asked_before`, is to be had again. Returns `false` when
+    /// it is neither.
     ///
     /// # Errors
     /// A query error.
     pub async fn want_again(
         &mut self,
         id: MediaId,
-        waiting_since: DateTime<Utc>,
+        asked_before: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<bool, DbError> {
         sqlx::query!(
             r#"
-            UPDATE media SET state = 'pending', failure_code = ''
+            UPDATE media SET state = 'pending', failure_code = '', asked_at = $4
             WHERE organization_id = $1 AND id = $2 AND meta_media_id IS NOT NULL AND number_id IS NOT NULL
-                AND (state = 'failed' OR (state = 'pending' AND created_at < $3))
+                AND (state = 'failed' OR (state = 'pending' AND asked_at < $3))
             "#,
             self.0.organization().as_uuid(),
             id.as_uuid(),
-            waiting_since,
+            asked_before,
+            now,
         )
         .execute(self.0.connection())
         .await
         .map(|done| done.rows_affected() == 1)
         .map_err(DbError::of("media.want_again"))
+    }
+}
+
+/// A file whose command seems to be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverdueFile {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The file.
+    pub id: MediaId,
+}
+
+impl SystemTx {
+    /// Files of all tenants that were last asked for before `asked_before`; from now on they count as asked for.
+    /// Each goes to one caller.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn ask_for_overdue_files(
+        &mut self,
+        asked_before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<OverdueFile>, DbError> {
+        sqlx::query!(
+            r#"
+            UPDATE media SET asked_at = $2
+            FROM (
+                SELECT organization_id, id FROM media
+                WHERE state = 'pending' AND asked_at < $1
+                ORDER BY asked_at
+                LIMIT $3
+                FOR UPDATE SKIP LOCKED
+            ) AS overdue
+            WHERE media.organization_id = overdue.organization_id AND media.id = overdue.id
+            RETURNING media.organization_id, media.id
+            "#,
+            asked_before,
+            now,
+            limit,
+        )
+        .fetch_all(self.connection())
+        .await
+        .map(|rows| {
+            let overdue = rows.into_iter().map(|row| OverdueFile {
+                organization: row.organization_id.into(),
+                id: row.id.into(),
+            });
+            overdue.collect()
+        })
+        .map_err(DbError::of("media.ask_for_overdue"))
     }
 }

@@ -51,6 +51,10 @@ impl MediaKey {
         hex::encode(self.sha256)
     }
 
+    pub(crate) const fn sha256(&self) -> &[u8] {
+        &self.sha256
+    }
+
     pub(crate) fn path(&self) -> Path {
         Path::from(self.to_string())
     }

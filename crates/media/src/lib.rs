@@ -1,9 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod error;
+mod intake;
 mod key;
 mod mime;
+mod scan;
+mod sniff;
+mod spool;
+mod storage;
 mod store;
+mod thumbnail;
 
+pub use error::MediaError;
+pub use intake::{IntakeError, TakenFile};
 pub use key::{InvalidKey, MediaKey};
 pub use mime::is_text_like;
-pub use store::{MediaError, MediaStore, StoredObject};
+pub use scan::ScannerAway;
+pub use spool::{Spool, SpoolError, SpooledFile, TooManyBytes};
+pub use store::{MediaStore, Reading, StoredObject};
+pub use thumbnail::THUMBNAIL_TYPE;

@@ -1,26 +1,33 @@
 //! The store itself.
 
-use std::{sync::Arc, time::Duration};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
-use object_store::{
-    Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, local::LocalFileSystem,
-};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 use ring::digest;
 use sb_config::MediaSettings;
 use sb_ids::OrganizationId;
-use url::Url;
 
-use crate::MediaKey;
+use crate::scan::Scanner;
+use crate::spool::{SpooledFile, byte_count};
+use crate::{MediaError, MediaKey};
 
-/// How long one operation may take; the largest file is 100 MB.
+/// How long one request to the storage may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How much is written at once; S3 wants 5 MiB at least.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+const WRITING: &str = "writing";
+const READING: &str = "reading";
 
 /// Files of messages; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MediaStore {
     objects: Arc<dyn ObjectStore>,
+    scanner: Scanner,
 }
 
 /// A file that is stored.
@@ -34,74 +41,30 @@ pub struct StoredObject {
     pub size_bytes: u64,
 }
 
-/// Why a file cannot be stored or read.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaError {
-    /// The folder cannot be made.
-    #[error("creating the media folder {root}")]
-    Folder {
-        /// The setting.
-        root: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The setting names a storage that this build does not have.
-    #[error("media.root has the scheme `{scheme}`, this build only knows folders and file://")]
-    UnknownStorage {
-        /// The URL's scheme.
-        scheme: String,
-    },
-    /// The storage cannot be opened.
-    #[error("opening the media storage {root}")]
-    Open {
-        /// The setting.
-        root: String,
-        /// Why.
-        #[source]
-        source: Error,
-    },
-    /// There is no such file.
-    #[error("media {key} does not exist")]
-    NotFound {
-        /// The file.
-        key: String,
-    },
-    /// The file is larger than the caller takes.
-    #[error("media {key} has {size_bytes} bytes, more than {limit_bytes}")]
-    TooLarge {
-        /// The file.
-        key: String,
-        /// Its size.
-        size_bytes: u64,
-        /// The caller's limit.
-        limit_bytes: u64,
-    },
-    /// The bytes are not those that were stored.
-    #[error("media {key} is damaged: its bytes have another digest")]
-    Damaged {
-        /// The file.
-        key: String,
-    },
-    /// The storage failed.
-    #[error("{operation} media {key}")]
-    Storage {
-        /// `writing`, `reading`, …
-        operation: &'static str,
-        /// The file.
-        key: String,
-        /// Why.
-        #[source]
-        source: Error,
-    },
-    /// The storage did not answer in time.
-    #[error("{operation} media {key} took longer than {TIMEOUT:?}")]
-    Timeout {
-        /// `writing`, `reading`, …
-        operation: &'static str,
-        /// The file.
-        key: String,
-    },
+/// Bytes on their way out of the storage.
+pub struct Reading {
+    /// How many there are.
+    pub size_bytes: u64,
+    /// They.
+    pub pieces: BoxStream<'static, Result<Bytes, MediaError>>,
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading")
+            .field("size_bytes", &self.size_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StoredObject {
+    fn new(key: MediaKey, size_bytes: u64) -> Self {
+        Self {
+            sha256: key.sha256_hex(),
+            key,
+            size_bytes,
+        }
+    }
 }
 
 impl MediaStore {
@@ -110,21 +73,18 @@ impl MediaStore {
     /// # Errors
     /// [`MediaError::Folder`], [`MediaError::UnknownStorage`] or [`MediaError::Open`].
     pub fn open(settings: &MediaSettings) -> Result<Self, MediaError> {
-        let root = folder(&settings.root)?;
-        std::fs::create_dir_all(&root).map_err(|source| MediaError::Folder {
-            root: root.clone(),
-            source,
-        })?;
-        let local = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| MediaError::Open { root, source })?
-            // A row that names a file must not outlive it after a power failure.
-            .with_fsync(true);
         Ok(Self {
-            objects: Arc::new(local),
+            objects: crate::storage::open(settings)?,
+            scanner: Scanner::new(&settings.clamd),
         })
     }
 
-    /// Stores a file for an organization. Storing the same bytes again changes nothing.
+    /// What looks at files before they are kept.
+    pub(crate) const fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Stores a small file for an organization. Storing the same bytes again changes nothing.
     ///
     /// # Errors
     /// [`MediaError::Storage`] or [`MediaError::Timeout`].
@@ -133,21 +93,77 @@ impl MediaStore {
         organization: OrganizationId,
         bytes: Bytes,
     ) -> Result<StoredObject, MediaError> {
-        const OPERATION: &str = "writing";
-        let size_bytes = byte_count(bytes.len());
-        let key = MediaKey::new(organization, sha256(&bytes));
-        let path = key.path();
-        let options = PutOptions::from(PutMode::Create);
-        let written = self.objects.put_opts(&path, bytes.into(), options);
-        match in_time(OPERATION, &key, written).await? {
-            // The key is made of the content, so what is there is the same file.
-            Ok(_) | Err(Error::AlreadyExists { .. }) => Ok(StoredObject {
-                sha256: key.sha256_hex(),
-                key,
-                size_bytes,
-            }),
-            Err(source) => Err(storage(OPERATION, &key, source)),
+        let stored = StoredObject::new(
+            MediaKey::new(organization, sha256(&bytes)),
+            byte_count(bytes.len()),
+        );
+        // The key is made of the content, so what is there is the same file.
+        if self.size(&stored.key).await? != Some(stored.size_bytes) {
+            self.write(&stored.key, bytes).await?;
         }
+        Ok(stored)
+    }
+
+    /// Stores a file that has arrived, piece by piece. Storing the same bytes again changes nothing.
+    ///
+    /// # Errors
+    /// [`MediaError::Storage`], [`MediaError::Timeout`] or [`MediaError::Spool`].
+    pub async fn put_spooled(
+        &self,
+        organization: OrganizationId,
+        file: &mut SpooledFile,
+    ) -> Result<StoredObject, MediaError> {
+        let stored = StoredObject::new(
+            MediaKey::new(organization, file.sha256()),
+            file.size_bytes(),
+        );
+        if self.size(&stored.key).await? == Some(stored.size_bytes) {
+            return Ok(stored);
+        }
+        file.rewind().await?;
+        if file.size_bytes() <= byte_count(PART_BYTES) {
+            let bytes = file.next(PART_BYTES).await?;
+            self.write(&stored.key, bytes).await?;
+        } else {
+            self.write_parts(&stored.key, file).await?;
+        }
+        Ok(stored)
+    }
+
+    async fn write(&self, key: &MediaKey, bytes: Bytes) -> Result<(), MediaError> {
+        let path = key.path();
+        let written = self.objects.put(&path, bytes.into());
+        let written = in_time(WRITING, key, written).await?;
+        written
+            .map(drop)
+            .map_err(|source| MediaError::storage(WRITING, key, source))
+    }
+
+    async fn write_parts(&self, key: &MediaKey, file: &mut SpooledFile) -> Result<(), MediaError> {
+        let fail = |source| MediaError::storage(WRITING, key, source);
+        let path = key.path();
+        let begun = in_time(WRITING, key, self.objects.put_multipart(&path)).await?;
+        let mut upload = begun.map_err(fail)?;
+        let written = async {
+            loop {
+                let part = file.next(PART_BYTES).await?;
+                if part.is_empty() {
+                    break;
+                }
+                let sent = upload.put_part(part.into());
+                in_time(WRITING, key, sent).await?.map_err(fail)?;
+            }
+            let done = in_time(WRITING, key, upload.complete()).await?;
+            done.map(drop).map_err(fail)
+        }
+        .await;
+        if written.is_err() {
+            // Parts without a whole cost money; the storage's own rules remove what this cannot.
+            if let Err(error) = upload.abort().await {
+                tracing::debug!(%error, "parts of a file that could not be stored stay behind");
+            }
+        }
+        written
     }
 
     /// Reads a file of at most `max_bytes` and checks that it is the one that was stored.
@@ -156,8 +172,7 @@ impl MediaStore {
     /// [`MediaError::NotFound`], [`MediaError::TooLarge`], [`MediaError::Damaged`],
     /// [`MediaError::Storage`] or [`MediaError::Timeout`].
     pub async fn get(&self, key: &MediaKey, max_bytes: u64) -> Result<Bytes, MediaError> {
-        const OPERATION: &str = "reading";
-        let bytes = in_time(OPERATION, key, self.read(key, max_bytes)).await??;
+        let bytes = in_time(READING, key, self.read_all(key, max_bytes)).await??;
         if *key == MediaKey::new(key.organization(), sha256(&bytes)) {
             Ok(bytes)
         } else {
@@ -167,13 +182,13 @@ impl MediaStore {
         }
     }
 
-    async fn read(&self, key: &MediaKey, limit_bytes: u64) -> Result<Bytes, MediaError> {
+    async fn read_all(&self, key: &MediaKey, limit_bytes: u64) -> Result<Bytes, MediaError> {
         let too_large = |size_bytes| MediaError::TooLarge {
             key: key.to_string(),
             size_bytes,
             limit_bytes,
         };
-        let fail = |source| storage("reading", key, source);
+        let fail = |source| MediaError::storage(READING, key, source);
         let found = self.objects.get(&key.path()).await.map_err(fail)?;
         if found.meta.size > limit_bytes {
             return Err(too_large(found.meta.size));
@@ -190,16 +205,48 @@ impl MediaStore {
         Ok(bytes.freeze())
     }
 
+    /// Begins to read a file, or some of its bytes. A whole file ends with [`MediaError::Damaged`] before its last
+    /// piece when it is not the one that was stored.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`], [`MediaError::Storage`] or [`MediaError::Timeout`]; the same in the stream.
+    pub async fn read(
+        &self,
+        key: &MediaKey,
+        range: Option<Range<u64>>,
+    ) -> Result<Reading, MediaError> {
+        let is_whole = range.is_none();
+        let path = key.path();
+        let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
+        let found = in_time(READING, key, self.objects.get_opts(&path, options)).await?;
+        let found = found.map_err(|source| MediaError::storage(READING, key, source))?;
+        let size_bytes = found.range.end.saturating_sub(found.range.start);
+        let of = key.clone();
+        let pieces = found
+            .into_stream()
+            .map(move |piece| piece.map_err(|source| MediaError::storage(READING, &of, source)));
+        let pieces = if is_whole {
+            checked(pieces.boxed(), key.clone())
+        } else {
+            pieces.boxed()
+        };
+        Ok(Reading { size_bytes, pieces })
+    }
+
     /// Whether a file is there.
     ///
     /// # Errors
     /// [`MediaError::Storage`] or [`MediaError::Timeout`].
     pub async fn exists(&self, key: &MediaKey) -> Result<bool, MediaError> {
+        Ok(self.size(key).await?.is_some())
+    }
+
+    async fn size(&self, key: &MediaKey) -> Result<Option<u64>, MediaError> {
         const OPERATION: &str = "looking for";
         match in_time(OPERATION, key, self.objects.head(&key.path())).await? {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(storage(OPERATION, key, source)),
+            Ok(found) => Ok(Some(found.size)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(MediaError::storage(OPERATION, key, source)),
         }
     }
 
@@ -211,46 +258,51 @@ impl MediaStore {
         const OPERATION: &str = "deleting";
         match in_time(OPERATION, key, self.objects.delete(&key.path())).await? {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(source) => Err(storage(OPERATION, key, source)),
+            Err(source) => Err(MediaError::storage(OPERATION, key, source)),
         }
     }
 }
 
-/// The folder a setting names: a path, or a `file://` URL.
-fn folder(root: &str) -> Result<String, MediaError> {
-    if !root.contains("://") {
-        return Ok(root.to_owned());
-    }
-    let scheme = root.split("://").next().unwrap_or_default().to_owned();
-    let unknown = || MediaError::UnknownStorage { scheme };
-    let path = Url::parse(root)
-        .ok()
-        .filter(|url| url.scheme() == "file")
-        .and_then(|url| url.to_file_path().ok());
-    path.and_then(|path| path.into_os_string().into_string().ok())
-        .ok_or_else(unknown)
+/// Holds the last piece back until the whole is known to be what was stored.
+fn checked(
+    pieces: BoxStream<'static, Result<Bytes, MediaError>>,
+    key: MediaKey,
+) -> BoxStream<'static, Result<Bytes, MediaError>> {
+    let hash = digest::Context::new(&digest::SHA256);
+    let state = (Some(pieces), hash, None);
+    futures::stream::try_unfold(state, move |(pieces, mut hash, mut held): Checking| {
+        let key = key.clone();
+        async move {
+            let Some(mut pieces) = pieces else {
+                return Ok(None);
+            };
+            while let Some(piece) = pieces.try_next().await? {
+                hash.update(&piece);
+                if let Some(before) = held.replace(piece) {
+                    return Ok(Some((before, (Some(pieces), hash, held))));
+                }
+            }
+            if key.sha256() != hash.clone().finish().as_ref() {
+                return Err(MediaError::Damaged {
+                    key: key.to_string(),
+                });
+            }
+            Ok(held.map(|last| (last, (None, hash, None))))
+        }
+    })
+    .boxed()
 }
+
+type Checking = (
+    Option<BoxStream<'static, Result<Bytes, MediaError>>>,
+    digest::Context,
+    Option<Bytes>,
+);
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     sha256
-}
-
-fn byte_count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-fn storage(operation: &'static str, key: &MediaKey, source: Error) -> MediaError {
-    let key = key.to_string();
-    if matches!(source, Error::NotFound { .. }) {
-        return MediaError::NotFound { key };
-    }
-    MediaError::Storage {
-        operation,
-        key,
-        source,
-    }
 }
 
 async fn in_time<T>(
@@ -272,6 +324,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::spool::spooled;
 
     fn organization(second: i64) -> OrganizationId {
         OrganizationId::new(DateTime::from_timestamp(second, 0).unwrap())
@@ -280,7 +333,11 @@ mod tests {
     fn store() -> (TempDir, MediaStore) {
         let folder = TempDir::new().unwrap();
         let root = folder.path().join("a/b").to_str().unwrap().to_owned();
-        let store = MediaStore::open(&MediaSettings { root }).unwrap();
+        let settings = MediaSettings {
+            root,
+            ..MediaSettings::default()
+        };
+        let store = MediaStore::open(&settings).unwrap();
         (folder, store)
     }
 
@@ -363,11 +420,46 @@ mod tests {
         assert!(matches!(error, MediaError::Damaged { .. }), "{error:?}");
     }
 
-    #[test]
-    fn a_root_is_a_folder_or_a_file_url() {
-        assert_eq!(folder(".switchboard/media").unwrap(), ".switchboard/media");
-        assert_eq!(folder("file:///var/media%20x").unwrap(), "/var/media x");
-        let error = folder("s3://bucket/media").unwrap_err();
-        assert!(error.to_string().contains("`s3`"), "{error}");
+    #[tokio::test]
+    async fn a_large_file_is_written_in_parts_and_read_in_pieces() {
+        let (folder, store) = store();
+        let bytes: Vec<u8> = (0..251).cycle().take(PART_BYTES + 5).collect();
+        let mut file = spooled(&bytes).await;
+        let ours = organization(1);
+        let stored = store.put_spooled(ours, &mut file).await.unwrap();
+        assert_eq!(stored.sha256, file.sha256_hex());
+        assert_eq!(store.put_spooled(ours, &mut file).await.unwrap(), stored);
+        assert_eq!(files(&folder), 1);
+        let read = async |range| {
+            let reading = store.read(&stored.key, range).await.unwrap();
+            let pieces: Vec<Bytes> = reading.pieces.try_collect().await.unwrap();
+            let bytes = pieces.concat();
+            assert_eq!(reading.size_bytes, byte_count(bytes.len()));
+            bytes
+        };
+        assert_eq!(read(None).await, bytes);
+        assert_eq!(
+            read(Some(7..byte_count(PART_BYTES))).await,
+            bytes[7..PART_BYTES]
+        );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_damaged_file_is_not_given_out() {
+        let (folder, store) = store();
+        let mut file = spooled(&vec![7; 100_000]).await;
+        let stored = store.put_spooled(organization(1), &mut file).await.unwrap();
+        let path = folder.path().join("a/b").join(stored.key.to_string());
+        std::fs::write(path, vec![8; 100_000]).unwrap();
+        let mut pieces = store.read(&stored.key, None).await.unwrap().pieces;
+        let mut received = 0;
+        let error = loop {
+            match pieces.next().await.unwrap() {
+                Ok(piece) => received += piece.len(),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, MediaError::Damaged { .. }), "{error:?}");
+        assert!(received < 100_000);
     }
 }

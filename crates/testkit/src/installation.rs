@@ -85,6 +85,7 @@ impl Servers {
             },
             media: MediaSettings {
                 root: self.media.path().display().to_string(),
+                ..MediaSettings::default()
             },
             webhook: WebhookSettings {
                 bind: ANY_PORT.to_owned(),

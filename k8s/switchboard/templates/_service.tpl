@@ -39,6 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "switchboard.variable" -}}
 {{- if eq . "VAULT_KEYS" -}}SWITCHBOARD__VAULT__KEYS
 {{- else if eq . "API_KEY_PEPPER" -}}SWITCHBOARD__GATEWAY__API_KEY_PEPPER
+{{- else if eq . "MEDIA_SECRET_KEY" -}}SWITCHBOARD__MEDIA__SECRET_KEY
 {{- else if eq . "INTERNAL_KEY" -}}SWITCHBOARD__MANAGER__INTERNAL_KEY
 {{- else -}}{{ . }}
 {{- end -}}
@@ -75,4 +76,13 @@ capabilities:
 
 {{- define "switchboard.mediaClaim" -}}
 {{ default "switchboard-media" .Values.media.existingClaim }}
+{{- end -}}
+
+{{/* Environment entries that say where files are, when they are in an object storage. */}}
+{{- define "switchboard.bucket" -}}
+- { name: SWITCHBOARD__MEDIA__ROOT, value: {{ .Values.media.bucket | quote }} }
+- { name: SWITCHBOARD__MEDIA__ENDPOINT, value: {{ .Values.media.endpoint | quote }} }
+- { name: SWITCHBOARD__MEDIA__REGION, value: {{ .Values.media.region | quote }} }
+- { name: SWITCHBOARD__MEDIA__ACCESS_KEY_ID, value: {{ .Values.media.accessKeyId | quote }} }
+{{- include "switchboard.secretEnvironment" (dict "root" . "keys" (list "MEDIA_SECRET_KEY") "optional" true) }}
 {{- end -}}

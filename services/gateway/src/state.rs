@@ -19,11 +19,8 @@ use crate::media_links::MediaLinks;
 /// Keys that are made at once: each takes a processor for a good part of a second.
 const KEYS_AT_ONCE: usize = 1;
 
-/// Files that are in memory at once, since the storage takes them whole.
-const UPLOADS_AT_ONCE: usize = 2;
-
-/// Files that are on their way to readers at once: each is in memory until its reader has it.
-const DOWNLOADS_AT_ONCE: usize = 8;
+/// Files that arrive at once: each is in a temporary file until it is stored.
+const UPLOADS_AT_ONCE: usize = 4;
 
 /// The gateway's connections and limits.
 #[derive(Debug)]
@@ -37,7 +34,6 @@ pub(crate) struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) streams: StreamSlots,
     pub(crate) uploads: Arc<Semaphore>,
-    pub(crate) downloads: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
     pub(crate) stopping: CancellationToken,
 }
@@ -48,7 +44,7 @@ pub(crate) struct Limits {
     /// How long an idempotency key is remembered.
     pub(crate) idempotency_lifetime: TimeDelta,
     /// Largest file.
-    pub(crate) media_bytes: usize,
+    pub(crate) media_bytes: u64,
     /// Event streams one key may have open.
     pub(crate) streams_per_key: usize,
     /// Our Meta apps; the first one is the default of a new number.
@@ -98,7 +94,6 @@ impl Gateway {
             limits,
             streams: StreamSlots::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
-            downloads: Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE)),
             key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
             stopping: CancellationToken::new(),
         }

@@ -8,4 +8,5 @@ mod chance;
 mod killed;
 mod lost_answers;
 mod orderly_end;
+mod storage_outage;
 mod stories;

@@ -20,7 +20,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("sb-vault", &["sb-config"]),
     ("sb-cloud-api", &["sb-ids", "sb-domain", "sb-config", "sb-egress"]),
     ("sb-llm", &["sb-domain", "sb-config", "sb-egress"]),
-    ("sb-media", &["sb-ids", "sb-domain", "sb-config"]),
+    ("sb-media", &["sb-ids", "sb-domain", "sb-config", "sb-egress"]),
     ("sb-service", &["sb-config", "sb-telemetry"]),
     ("sb-bus", &["sb-ids", "sb-events", "sb-config", "sb-telemetry"]),
     ("sb-db", &["sb-ids", "sb-domain", "sb-events", "sb-config", "sb-telemetry"]),

@@ -1,3 +1,5 @@
-//! Clients that nobody here wrote get on with us.
+//! Clients and servers that nobody here wrote get on with us.
 
+mod environments;
 mod pywa;
+mod storages;

@@ -19,6 +19,8 @@ pub struct Media {
     pub sha256: Option<String>,
     /// Its MIME type.
     pub mime_type: String,
+    /// What its sender said it is, where its bytes say something else.
+    pub declared_mime_type: Option<String>,
     /// Its name, empty when it has none.
     pub filename: String,
     /// Its size, once the bytes were here.

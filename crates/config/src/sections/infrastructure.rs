@@ -122,8 +122,20 @@ impl EgressSettings {
 section! {
     /// Media storage.
     MediaSettings in media {
-        /// Folder that holds media files.
+        /// Where files are kept: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
         root: String = ".switchboard/media".to_owned(),
+        /// Base URL of the storage's API, for servers that speak S3 and for stand-ins; empty for the provider's own.
+        endpoint: String = String::new(),
+        /// S3: the bucket's region; empty for `AWS_REGION`, or us-east-1.
+        region: String = String::new(),
+        /// S3: access key id. Azure: account. Empty for the identity the platform gives the process (`AWS_*`,
+        /// `GOOGLE_*` and `AZURE_*` variables, workload identity, instance roles).
+        access_key_id: String = String::new(),
+        /// S3: secret access key. Azure: account key. Google: service account key as JSON. Empty as above.
+        secret_key: Secret = Secret::default(),
+        /// Address of clamd, `host:port`, which looks at each file before it is kept; empty for none. Its
+        /// `StreamMaxLength` has to be the size limit of files at least.
+        clamd: String = String::new(),
     }
 }
 

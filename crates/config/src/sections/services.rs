@@ -126,7 +126,7 @@ section! {
         /// How long an idempotency key is remembered, in hours.
         idempotency_hours: u64 = 24,
         /// Largest accepted media file, in bytes. Meta takes documents of up to 100 MB.
-        media_limit_bytes: usize = 104_857_600,
+        media_limit_bytes: u64 = 104_857_600,
         /// Event streams one API key may have open at once.
         streams_per_key: usize = 10,
     }

@@ -72,16 +72,31 @@ async fn a_file_is_confirmed_once_and_wanted_again_only_when_it_failed() {
     assert!(tx.media_fetches().fail(id, "media.gone").await.unwrap());
     assert!(!tx.media_fetches().fail(id, "other").await.unwrap());
     assert!(tx.media_fetches().find(id).await.unwrap().is_none());
-    assert!(tx.media_fetches().want_again(id, now()).await.unwrap());
+    assert!(
+        tx.media_fetches()
+            .want_again(id, now(), now())
+            .await
+            .unwrap()
+    );
     let long_ago = now() - TimeDelta::hours(6);
-    assert!(!tx.media_fetches().want_again(id, long_ago).await.unwrap());
+    assert!(
+        !tx.media_fetches()
+            .want_again(id, long_ago, now())
+            .await
+            .unwrap()
+    );
     tx.commit().await.unwrap();
     assert_eq!(state(&db, &tenant, id).await, MediaState::Pending);
     assert!(confirm(&db, &tenant, id, &fetched("a", None)).await);
     assert!(!confirm(&db, &tenant, id, &fetched("b", None)).await);
     assert_eq!(state(&db, &tenant, id).await, MediaState::Stored);
     let mut tx = db.tenant(tenant.organization).await.unwrap();
-    assert!(!tx.media_fetches().want_again(id, now()).await.unwrap());
+    assert!(
+        !tx.media_fetches()
+            .want_again(id, now(), now())
+            .await
+            .unwrap()
+    );
     tx.rollback().await.unwrap();
 }
 

@@ -119,7 +119,9 @@ pub(crate) fn media(mine: &Known, message: MessageId) -> NewMedia {
         kind: MediaKind::Document,
         sha256: "00".repeat(32),
         storage_key: format!("{}/{id}", mine.mark),
+        thumbnail_key: Some(format!("{}/{id}/small", mine.mark)),
         mime_type: "text/plain".to_owned(),
+        declared_mime_type: Some("text/html".to_owned()),
         filename: format!("{}.txt", mine.mark),
         size_bytes: 1,
     }
@@ -249,7 +251,7 @@ operations! {
     "media_fetches.find" false |tx, mine, of| tx.media_fetches().find(of.media);
     "media_fetches.confirm" false |tx, mine, of| tx.media_fetches().confirm(of.media, &fetched(mine));
     "media_fetches.fail" false |tx, mine, of| tx.media_fetches().fail(of.media, mine.mark);
-    "media_fetches.want_again" false |tx, mine, of| tx.media_fetches().want_again(of.media, now());
+    "media_fetches.want_again" false |tx, mine, of| tx.media_fetches().want_again(of.media, now(), now());
     "annotations.save_done" false |tx, mine, of| tx.annotations().save_done(of.media, &artifacts(mine), now());
     "annotations.save_failed" false |tx, mine, of| tx.annotations().save_failed(of.media, mine.mark, now());
     "annotations.attach" false |tx, mine, of| tx.annotations().attach(of.message, &artifacts(mine));

@@ -105,6 +105,10 @@ codes! {
     MediaLinkInvalid = "media.link_invalid", FORBIDDEN, "The address of the file is not valid";
     /// The file is not one that could not be fetched.
     MediaNotFailed = "media.not_failed", CONFLICT, "The file has not failed";
+    /// A virus scanner found something in the file.
+    MediaInfected = "media.infected", UNPROCESSABLE_ENTITY, "The file is infected";
+    /// The bytes asked for are beyond the end of the file.
+    MediaRangeInvalid = "media.range_invalid", RANGE_NOT_SATISFIABLE, "The file has no such bytes";
     /// No such flow endpoint.
     FlowEndpointNotFound = "flow_endpoint.not_found", NOT_FOUND, "There is no such flow endpoint";
     /// No such update in quarantine.

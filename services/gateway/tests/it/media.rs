@@ -6,7 +6,7 @@ use sb_config::Settings;
 use sb_egress::Method;
 use sb_ids::MediaId;
 use sb_service::Health;
-use sb_testkit::wait_until;
+use sb_testkit::{TestScanner, wait_until};
 
 use crate::world::{Answer, World, answer};
 
@@ -70,6 +70,75 @@ async fn a_signed_address_gives_the_bytes_and_nothing_else_does() {
     }
     let refused = get(&world, path).await;
     assert_eq!(refused.status, 400);
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_given_out_to_who_asks_for_a_part() {
+    let world = World::start().await;
+    let media = uploaded(&world.client(), "application/pdf", b"[1,22,333]").await;
+    let address = address(&media);
+    let ask = async |name: &'static str, value: &str| {
+        let request = world.anonymous(Method::GET, &address).header(name, value);
+        answer(request).await
+    };
+    let part = ask("range", "bytes=3-4").await;
+    assert_eq!((part.status, &part.body), (206, &22.into()));
+    assert_eq!(header(&part, "content-range"), "bytes 3-4/10");
+    assert_eq!(header(&part, "content-length"), "2");
+    let beyond = ask("range", "bytes=10-").await;
+    assert_eq!(
+        (beyond.status, beyond.code.as_str()),
+        (416, "media.range_invalid")
+    );
+    assert_eq!(header(&beyond, "content-range"), "bytes */10");
+    let whole = get(&world, &address).await;
+    assert_eq!(header(&whole, "accept-ranges"), "bytes");
+    let had = ask("if-none-match", header(&whole, "etag")).await;
+    assert_eq!((had.status, header(&had, "content-length")), (304, ""));
+}
+
+#[tokio::test]
+async fn an_image_has_a_small_picture() {
+    // A red dot.
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+    let world = World::start().await;
+    let media = uploaded(&world.client(), "text/plain", PNG).await;
+    assert_eq!(
+        (
+            media.mime_type.as_str(),
+            media.declared_mime_type.as_deref(),
+            media.kind.as_str()
+        ),
+        ("image/png", Some("text/plain"), "image")
+    );
+    let thumbnail = media.links.unwrap().thumbnail.unwrap();
+    let small = get(&world, &thumbnail).await;
+    assert_eq!(
+        (small.status, header(&small, "content-type")),
+        (200, "image/jpeg")
+    );
+}
+
+#[tokio::test]
+async fn an_infected_file_is_refused_and_one_that_cannot_be_scanned_has_to_wait() {
+    let clamd = TestScanner::start("stream: Some.Virus FOUND").await;
+    let world = World::with(|settings| clamd.address().clone_into(&mut settings.media.clamd)).await;
+    let upload = Upload {
+        filename: String::new(),
+        mime_type: "text/plain".to_owned(),
+        bytes: b"evil".to_vec(),
+    };
+    let client = world.client();
+    let refused = client.upload_media(upload.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Some("media.infected"));
+    drop(clamd);
+    let away = client.upload_media(upload).await.unwrap_err();
+    assert_eq!(away.code(), Some("server.unavailable"));
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM media")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
 }
 
 #[tokio::test]

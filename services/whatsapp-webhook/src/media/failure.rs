@@ -7,10 +7,13 @@ use sb_cloud_api::errors::RetryClass;
 use sb_cloud_api::graph::{DownloadError, GraphError};
 use sb_db::DbError;
 use sb_egress::EgressError;
-use sb_media::MediaError;
+use sb_media::{IntakeError, MediaError, SpoolError};
 
 /// Between tries, at most.
 const LONGEST_WAIT: Duration = Duration::from_mins(30);
+
+/// Meta does not accept the access token.
+pub(super) const TOKEN_REJECTED: &str = "number.token_rejected";
 
 /// Why a file is not here. Codes are part of the API.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,9 @@ pub(super) enum Failure {
         /// Why, as a stable word.
         code: String,
     },
+    /// Meta does not accept the access token: [`TOKEN_REJECTED`].
+    #[error("Meta does not accept the access token")]
+    TokenRejected,
     /// May pass by itself.
     #[error("a file cannot be had now: {code}")]
     Later {
@@ -73,7 +79,7 @@ impl Failure {
     /// A word for metrics.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
-            Self::Final { .. } => "failed",
+            Self::Final { .. } | Self::TokenRejected => "failed",
             Self::Later { .. } => "later",
             Self::Storage(_) => "storage_away",
             Self::Database(_) => "database_away",
@@ -85,7 +91,7 @@ impl Failure {
         match error {
             DownloadError::ForeignAddress => Self::forever("media.foreign_address"),
             DownloadError::NotFound => Self::gone(),
-            DownloadError::Refused { http_status: 401 } => Self::forever("number.token_rejected"),
+            DownloadError::Refused { http_status: 401 } => Self::TokenRejected,
             DownloadError::Refused {
                 http_status: 429 | 500..,
             } => Self::later("meta.unavailable", None, error),
@@ -102,9 +108,7 @@ impl From<GraphError> for Failure {
     fn from(error: GraphError) -> Self {
         let code = error.code();
         match (&error, error.class()) {
-            (GraphError::Refused { .. }, RetryClass::TokenInvalid) => {
-                Self::forever("number.token_rejected")
-            }
+            (GraphError::Refused { .. }, RetryClass::TokenInvalid) => Self::TokenRejected,
             // 100 with subcode 33: there is no such object, or this token may not see it.
             (GraphError::Refused { .. }, RetryClass::Permanent | RetryClass::NeverForRecipient) => {
                 match code {
@@ -116,6 +120,28 @@ impl From<GraphError> for Failure {
                 let wait = error.retry_wait(0);
                 Self::later("meta.unavailable", wait, error)
             }
+        }
+    }
+}
+
+impl From<SpoolError> for Failure {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::TooMany(_) => Self::too_large(),
+            SpoolError::Media(error) => error.into(),
+        }
+    }
+}
+
+impl From<IntakeError> for Failure {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Infected { signature } => {
+                tracing::warn!(signature, "a received file is infected and not kept");
+                Self::forever("media.infected")
+            }
+            IntakeError::Scanner(error) => Self::later("media.scanner_unavailable", None, error),
+            IntakeError::Media(error) => error.into(),
         }
     }
 }
@@ -136,6 +162,7 @@ pub(super) fn longer(tries: i64, failure: &Failure) -> Duration {
         } => own.max(*wait),
         Failure::Later { wait: None, .. }
         | Failure::Final { .. }
+        | Failure::TokenRejected
         | Failure::Storage(_)
         | Failure::Database(_) => own,
     }
@@ -165,6 +192,7 @@ mod tests {
         {
             Failure::Final { code } => code,
             Failure::Later { code, .. } => format!("later {code}"),
+            Failure::TokenRejected => TOKEN_REJECTED.to_owned(),
             Failure::Storage(_) | Failure::Database(_) => String::new(),
         };
         assert_eq!(code(401), "number.token_rejected");

@@ -1,12 +1,12 @@
 //! One try: ask where the file is, download it, look at it, store it.
 
-use bytes::Bytes;
-use ring::digest;
+use futures::StreamExt as _;
 use sb_cloud_api::graph::{DownloadError, Graph, MediaLink};
 use sb_config::Secret;
-use sb_db::{FetchedFile, WantedFile};
+use sb_db::WantedFile;
+use sb_egress::Response;
 use sb_ids::OrganizationId;
-use sb_media::{MediaKey, MediaStore};
+use sb_media::{MediaStore, Spool, SpooledFile, TakenFile};
 
 use super::failure::Failure;
 use super::tokens::Tokens;
@@ -36,27 +36,21 @@ impl Source {
         &self,
         organization: OrganizationId,
         file: &WantedFile,
-    ) -> Result<(MediaKey, FetchedFile), Failure> {
+    ) -> Result<TakenFile, Failure> {
         let token = self.token(organization, file)?;
         let (link, bytes) = self.download(&token, file).await?;
-        let sha256 = hex::encode(digest::digest(&digest::SHA256, &bytes));
-        if link.sha256_hex().is_some_and(|said| said != sha256) {
+        if link
+            .sha256_hex()
+            .is_some_and(|said| said != bytes.sha256_hex())
+        {
             return Err(Failure::forever("media.hash_mismatch"));
         }
-        let mime_type = if link.mime_type.is_empty() {
-            file.mime_type.clone()
+        let declared = if link.mime_type.is_empty() {
+            &file.mime_type
         } else {
-            link.mime_type
+            &link.mime_type
         };
-        let stored = self.store.put(organization, bytes).await?;
-        let fetched = FetchedFile {
-            sha256: stored.sha256,
-            storage_key: stored.key.to_string(),
-            thumbnail_key: None,
-            mime_type,
-            size_bytes: i64::try_from(stored.size_bytes).unwrap_or(i64::MAX),
-        };
-        Ok((stored.key, fetched))
+        Ok(self.store.take_in(organization, bytes, declared).await?)
     }
 
     fn token(&self, organization: OrganizationId, file: &WantedFile) -> Result<Secret, Failure> {
@@ -82,7 +76,7 @@ impl Source {
         &self,
         token: &Secret,
         file: &WantedFile,
-    ) -> Result<(MediaLink, Bytes), Failure> {
+    ) -> Result<(MediaLink, SpooledFile), Failure> {
         let link = self.link(token, file).await?;
         let (link, response) = match self.downloads.download(token, &link).await {
             // An address is good for five minutes; there is another one as long as there is a file.
@@ -93,12 +87,21 @@ impl Source {
             }
             other => (link, other.map_err(Failure::of_download)?),
         };
-        let limit = usize::try_from(self.limit_bytes).unwrap_or(usize::MAX);
-        let bytes = response
-            .bytes_limited(limit)
-            .await
-            .map_err(|error| Failure::of_download(DownloadError::Exchange(error)))?;
-        Ok((link, bytes))
+        Ok((link, self.receive(response).await?))
+    }
+
+    async fn receive(&self, response: Response) -> Result<SpooledFile, Failure> {
+        let announced = response.content_length();
+        if announced.is_some_and(|size| size > self.limit_bytes) {
+            return Err(Failure::too_large());
+        }
+        let mut spool = Spool::new(self.limit_bytes).await?;
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|e| Failure::of_download(DownloadError::Exchange(e)))?;
+            spool.write(&chunk).await?;
+        }
+        Ok(spool.finish().await?)
     }
 
     async fn link(&self, token: &Secret, file: &WantedFile) -> Result<MediaLink, Failure> {

@@ -1,7 +1,7 @@
 //! Received files: from Meta into our storage.
 //!
-//! `fetch` makes one try, `failure` says what a failed one means, `tokens` opens what Meta is asked with, and this
-//! module ties them to the consumer and to the rows.
+//! `fetch` makes one try, `failure` says what a failed one means, `tokens` opens what Meta is asked with, `overdue` asks
+//! for files whose command was lost, and this module ties them to the consumer and to the rows.
 //!
 //! **Invariant:** a file is never called stored before its bytes are.
 //! **Invariant:** every file ends stored or failed; what failed says why and can be tried again.
@@ -9,6 +9,7 @@
 mod failure;
 mod fetch;
 mod metrics;
+mod overdue;
 mod tokens;
 
 use std::time::Duration;
@@ -22,13 +23,14 @@ use sb_domain::Clock;
 use sb_egress::Egress;
 use sb_events::consumers::MEDIA_TRIES;
 use sb_events::proto::media::v1::{FetchMedia, MediaFailed, MediaStored};
+use sb_events::proto::number::v1::NumberChanged;
 use sb_events::{Origin, meta, organization_of, uuid_field};
 use sb_ids::{EventId, MediaId, OrganizationId};
-use sb_media::{MediaKey, MediaStore};
+use sb_media::{MediaStore, TakenFile};
 use sb_service::Lifecycle;
 use sb_vault::Vault;
 
-use failure::{Failure, longer};
+use failure::{Failure, TOKEN_REJECTED, longer};
 use fetch::Source;
 use metrics::MediaMetrics;
 use tokens::Tokens;
@@ -84,9 +86,11 @@ impl Fetching {
             item_timeout: TRY_TIMEOUT,
             ..EventOptions::default()
         };
+        let (db, clock) = (self.fetcher.db.clone(), self.fetcher.clock.clone());
         let spec = sb_events::consumers::media(self.bus.topology());
         let runner = Runner::events::<FetchMedia, _>(&self.bus, spec, self.fetcher, options);
         let stopping = lifecycle.stopping();
+        lifecycle.spawn("overdue-media", overdue::run(db, clock, stopping.clone()));
         lifecycle.spawn("media", async move { runner.run(stopping).await });
     }
 }
@@ -118,7 +122,7 @@ impl Fetcher {
         &self,
         organization: OrganizationId,
         file: &WantedFile,
-        (key, fetched): (&MediaKey, &FetchedFile),
+        taken: &TakenFile,
         origin: Origin,
     ) -> Result<(), Failure> {
         let now = self.clock.now();
@@ -131,18 +135,27 @@ impl Fetcher {
             )),
             media_id: file.id.to_string(),
             message_id: file.message.map(|id| id.to_string()).unwrap_or_default(),
-            mime_type: fetched.mime_type.clone(),
-            size_bytes: fetched.size_bytes,
+            mime_type: taken.mime_type.clone(),
+            size_bytes: bytes_of(taken),
+        };
+        let fetched = FetchedFile {
+            sha256: taken.sha256.clone(),
+            storage_key: taken.key.to_string(),
+            thumbnail_key: taken.thumbnail.as_ref().map(ToString::to_string),
+            mime_type: taken.mime_type.clone(),
+            size_bytes: bytes_of(taken),
         };
         let mut tx = self.db.tenant(organization).await?;
-        if !tx.media_fetches().confirm(file.id, fetched).await? {
+        if !tx.media_fetches().confirm(file.id, &fetched).await? {
             tx.rollback().await?;
             return Ok(());
         }
-        if !self.store.exists(key).await? {
-            // It was removed with the last file that needed it, between our look and the lock.
-            tx.rollback().await?;
-            return Err(Failure::lost());
+        for key in std::iter::once(&taken.key).chain(&taken.thumbnail) {
+            if !self.store.exists(key).await? {
+                // It was removed with the last file that needed it, between our look and the lock.
+                tx.rollback().await?;
+                return Err(Failure::lost());
+            }
         }
         tx.outbox().append(&event, now).await?;
         tx.commit().await?;
@@ -172,16 +185,53 @@ impl Fetcher {
         tx.commit().await
     }
 
+    /// Records that Meta does not accept the number's token, so that nothing is tried with it before there is
+    /// another one.
+    async fn reject_token(
+        &self,
+        organization: OrganizationId,
+        file: &WantedFile,
+    ) -> Result<(), DbError> {
+        let Some(used) = file.access_token_sealed.as_deref() else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let mut tx = self.db.tenant(organization).await?;
+        if tx
+            .number_profiles()
+            .reject_token(file.number, used, now)
+            .await?
+        {
+            tracing::warn!(number.id = %file.number, "Meta does not accept the number's access token");
+            let event = NumberChanged {
+                // Not derived: a token may be refused again after it was replaced.
+                meta: Some(meta(
+                    EventId::new(now),
+                    now,
+                    organization,
+                    Origin::start(file.number.as_uuid()),
+                )),
+                number_id: file.number.to_string(),
+                changed: vec!["token_rejected_at".to_owned()],
+            };
+            tx.outbox().append(&event, now).await?;
+        }
+        tx.commit().await
+    }
+
     async fn get(
         &self,
         organization: OrganizationId,
         file: &WantedFile,
         origin: Origin,
     ) -> Result<(), Failure> {
-        let (key, fetched) = self.source.fetch(organization, file).await?;
-        self.confirm(organization, file, (&key, &fetched), origin)
-            .await
+        let taken = self.source.fetch(organization, file).await?;
+        self.confirm(organization, file, &taken, origin).await
     }
+}
+
+fn bytes_of(taken: &TakenFile) -> i64 {
+    i64::try_from(taken.size_bytes).unwrap_or(i64::MAX)
 }
 
 impl EventHandler<FetchMedia> for Fetcher {
@@ -201,6 +251,11 @@ impl EventHandler<FetchMedia> for Fetcher {
         self.metrics.tried(tried.as_ref().err());
         let code = match tried {
             Ok(()) => return Ok(()),
+            Err(Failure::TokenRejected) => {
+                let told = self.reject_token(organization, &file).await;
+                told.map_err(HandlerError::unavailable)?;
+                TOKEN_REJECTED.to_owned()
+            }
             Err(Failure::Final { code }) => code,
             Err(Failure::Later { code, .. }) if delivered.deliveries >= MEDIA_TRIES => {
                 code.to_owned()

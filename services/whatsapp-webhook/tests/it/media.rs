@@ -17,9 +17,9 @@ use crate::world::{CONTACT, World};
 const HELLO_SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
 /// A webhook whose Meta is a simulator with files.
-struct MediaWorld {
-    world: World,
-    meta: SimulatorHandle,
+pub(crate) struct MediaWorld {
+    pub(crate) world: World,
+    pub(crate) meta: SimulatorHandle,
     lifecycle: Lifecycle,
 }
 
@@ -30,14 +30,14 @@ impl Drop for MediaWorld {
 }
 
 /// A row of `media`.
-type File = (String, String, Option<String>, Option<String>, String);
+pub(crate) type File = (String, String, Option<String>, Option<String>, String);
 
 impl MediaWorld {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let mut simulator = Settings::default();
         "127.0.0.1:0".clone_into(&mut simulator.simulator.bind);
@@ -58,7 +58,7 @@ impl MediaWorld {
         }
     }
 
-    fn trouble(&self, trouble: MediaTrouble, count: Option<u64>) {
+    pub(crate) fn trouble(&self, trouble: MediaTrouble, count: Option<u64>) {
         self.meta.set_faults(Faults {
             media: Some(MediaFault { trouble, count }),
             ..Faults::default()
@@ -66,7 +66,7 @@ impl MediaWorld {
     }
 
     /// A phone sends `hello` as a document.
-    fn send_hello(&self) -> String {
+    pub(crate) fn send_hello(&self) -> String {
         let document = json!({
             "data": "aGVsbG8=", "mime_type": "text/plain", "filename": "note.txt", "caption": "read this",
         });
@@ -75,7 +75,7 @@ impl MediaWorld {
     }
 
     /// The only file, once it is no longer waited for.
-    async fn file(&self) -> File {
+    pub(crate) async fn file(&self) -> File {
         wait_until("the file is stored or failed", async || {
             let states: Vec<String> = sqlx::query_scalar("SELECT state FROM media")
                 .fetch_all(&self.world.pool)
@@ -90,17 +90,17 @@ impl MediaWorld {
             .unwrap()
     }
 
-    async fn failure(&self) -> String {
+    pub(crate) async fn failure(&self) -> String {
         let (state, code, sha256, key, _) = self.file().await;
         assert_eq!((state.as_str(), sha256, key), ("failed", None, None));
         code
     }
 
-    fn store(&self) -> MediaStore {
+    pub(crate) fn store(&self) -> MediaStore {
         MediaStore::open(&self.world.settings.media).unwrap()
     }
 
-    fn organization(&self) -> OrganizationId {
+    pub(crate) fn organization(&self) -> OrganizationId {
         self.world.tenant.organization
     }
 }

@@ -31,13 +31,15 @@ pub(crate) struct MediaResponse {
     #[schema(example = "document")]
     kind: String,
     /// Why it could not be fetched, such as `media.gone`, `media.too_large`, `media.hash_mismatch`, `media.infected`,
-    /// `meta.unavailable` or `number.token_rejected`; null unless it failed.
+    /// `media.scanner_unavailable`, `meta.unavailable` or `number.token_rejected`; null unless it failed.
     failure_code: Option<String>,
     /// SHA-256 of its bytes in hexadecimal; null while they were never here.
     sha256: Option<String>,
-    /// Its MIME type.
+    /// What it is: as its sender said, unless its bytes say something else.
     #[schema(example = "text/csv")]
     mime_type: String,
+    /// What its sender said it is, where its bytes say something else; null otherwise.
+    declared_mime_type: Option<String>,
     /// Its name, empty when it has none.
     #[schema(example = "prices.csv")]
     filename: String,
@@ -111,6 +113,7 @@ impl MediaResponse {
             message_id: media.message.map(Uuid::from),
             sha256: media.sha256,
             mime_type: media.mime_type,
+            declared_mime_type: media.declared_mime_type,
             filename: media.filename,
             size_bytes: media.size_bytes,
             annotations: media.annotations.into_iter().map(Into::into).collect(),

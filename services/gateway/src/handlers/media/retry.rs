@@ -12,7 +12,7 @@ use super::MediaResponse;
 use crate::audit;
 use crate::state::Gateway;
 
-/// A file that waits for longer is asked for again: the command may be lost.
+/// A file that waits for longer may be asked for again: the command may be lost.
 const WAITS_TOO_LONG: TimeDelta = TimeDelta::hours(6);
 
 /// Fetch a file again
@@ -40,7 +40,7 @@ pub(crate) async fn retry(
     }
     let asked = tx
         .media_fetches()
-        .want_again(id, now - WAITS_TOO_LONG)
+        .want_again(id, now - WAITS_TOO_LONG, now)
         .await?;
     if !asked {
         return Err(Problem::new(Code::MediaNotFailed));

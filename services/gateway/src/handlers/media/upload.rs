@@ -3,7 +3,6 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
-use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use sb_db::NewMedia;
 use sb_domain::content::MediaKind;
@@ -11,6 +10,7 @@ use sb_events::proto::media::v1::MediaStored;
 use sb_events::{Origin, meta};
 use sb_http::{Code, Problem, Problems, Tenant, needs};
 use sb_ids::{EventId, MediaId};
+use sb_media::{IntakeError, Spool, SpoolError, SpooledFile};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -38,7 +38,7 @@ pub(crate) struct UploadMediaRequest {
 
 /// What was uploaded.
 struct ReceivedFile {
-    bytes: Bytes,
+    bytes: SpooledFile,
     mime_type: String,
     filename: String,
 }
@@ -83,21 +83,23 @@ async fn store(
 ) -> Result<MediaResponse, Problem> {
     let organization = tenant.organization();
     // The bytes come first: a file without a row wastes space, a row without a file is a broken promise.
-    let stored = gateway
+    let taken = gateway
         .media
-        .put(organization, file.bytes)
-        .await
-        .map_err(Problem::unavailable)?;
+        .take_in(organization, file.bytes, &file.mime_type)
+        .await;
+    let taken = taken.map_err(refused)?;
     let now = gateway.clock.now();
     let new = NewMedia {
         id: MediaId::new(now),
         message: None,
-        kind: kind(&file.mime_type),
-        sha256: stored.sha256,
-        storage_key: stored.key.to_string(),
-        mime_type: file.mime_type,
+        kind: kind(&taken.mime_type),
+        sha256: taken.sha256.clone(),
+        storage_key: taken.key.to_string(),
+        thumbnail_key: taken.thumbnail.as_ref().map(ToString::to_string),
+        declared_mime_type: Some(file.mime_type).filter(|said| *said != taken.mime_type),
+        mime_type: taken.mime_type.clone(),
         filename: file.filename,
-        size_bytes: i64::try_from(stored.size_bytes).unwrap_or(i64::MAX),
+        size_bytes: i64::try_from(taken.size_bytes).unwrap_or(i64::MAX),
     };
     let event_id = EventId::derive(new.id.as_uuid(), "media.stored");
     let event = MediaStored {
@@ -115,15 +117,13 @@ async fn store(
     let mut tx = gateway.db.tenant(organization).await?;
     tx.media().insert(&new, now).await?;
     // It may have gone with the last file that needed it, before the row kept it.
-    if !gateway
-        .media
-        .exists(&stored.key)
-        .await
-        .map_err(Problem::unavailable)?
-    {
-        return Err(Problem::unavailable(
-            "a stored object is gone before its row",
-        ));
+    for key in std::iter::once(&taken.key).chain(&taken.thumbnail) {
+        let found = gateway.media.exists(key).await;
+        if !found.map_err(Problem::unavailable)? {
+            return Err(Problem::unavailable(
+                "a stored object is gone before its row",
+            ));
+        }
     }
     tx.outbox().append(&event, now).await?;
     let detail = json!({ "mime_type": new.mime_type, "size_bytes": new.size_bytes });
@@ -133,6 +133,13 @@ async fn store(
     tx.commit().await?;
     let media = media.ok_or_else(|| Problem::internal("a file's row is gone after its insert"))?;
     Ok(MediaResponse::of(gateway, organization, media))
+}
+
+fn refused(error: IntakeError) -> Problem {
+    match error {
+        IntakeError::Infected { .. } => Problem::new(Code::MediaInfected).because(error),
+        IntakeError::Scanner(_) | IntakeError::Media(_) => Problem::unavailable(error),
+    }
 }
 
 /// What kind of file Meta would call it.
@@ -149,7 +156,7 @@ fn kind(mime_type: &str) -> MediaKind {
     clippy::future_not_send,
     reason = "actix handles a request on one thread"
 )]
-async fn receive(mut form: Multipart, limit: usize) -> Result<ReceivedFile, Problem> {
+async fn receive(mut form: Multipart, limit: u64) -> Result<ReceivedFile, Problem> {
     while let Some(field) = form.next().await {
         let field = field.map_err(unreadable)?;
         if field.name() == Some("file") {
@@ -170,19 +177,20 @@ async fn receive(mut form: Multipart, limit: usize) -> Result<ReceivedFile, Prob
     clippy::future_not_send,
     reason = "actix handles a request on one thread"
 )]
-async fn read(mut field: Field, limit: usize) -> Result<Bytes, Problem> {
-    let mut bytes = BytesMut::new();
+async fn read(mut field: Field, limit: u64) -> Result<SpooledFile, Problem> {
+    let mut spool = Spool::new(limit).await.map_err(Problem::unavailable)?;
     while let Some(chunk) = field.try_next().await.map_err(unreadable)? {
-        if bytes.len() + chunk.len() > limit {
-            return Err(Problem::new(Code::RequestTooLarge)
-                .detail(format!("at most {limit} bytes are accepted")));
-        }
-        bytes.extend_from_slice(&chunk);
+        spool.write(&chunk).await.map_err(|error| match error {
+            SpoolError::TooMany(_) => Problem::new(Code::RequestTooLarge)
+                .detail(format!("at most {limit} bytes are accepted")),
+            SpoolError::Media(error) => Problem::unavailable(error),
+        })?;
     }
-    if bytes.is_empty() {
+    let bytes = spool.finish().await.map_err(Problem::unavailable)?;
+    if bytes.size_bytes() == 0 {
         return Err(Problem::invalid(Vec::new()).field("file", "must not be empty"));
     }
-    Ok(bytes.freeze())
+    Ok(bytes)
 }
 
 fn mime_type(field: &Field) -> String {
