@@ -4,9 +4,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Fewer and shorter pauses than the system's allocator under many small requests.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("print-openapi") {
         return match std::io::stdout().write_all(gateway::openapi_json().as_bytes()) {

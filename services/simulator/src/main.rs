@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use simulator::{App, NEEDS};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     sb_service::main("simulator", NEEDS, async |settings, health, lifecycle| {
         App::build(&settings, &health)?.run(lifecycle).await
