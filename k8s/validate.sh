@@ -50,4 +50,4 @@ check "everything on" --set ingress.enabled=true --set services.simulator.enable
 check "existing media claim, no network policies" \
   --set media.existingClaim=files --set networkPolicy.enabled=false
 check "files in an object storage" \
-  --set media.bucket=s3://files/switchboard --set media.region=eu-central-1 --set media.accessKeyId=id
+  --set media.bucket=s3://files/switchboard --set media.region=eu-central-1 --set media.accessKeyId=id --set media.clamd=clamd.security:3310

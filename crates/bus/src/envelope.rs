@@ -231,6 +231,7 @@ mod tests {
                 replay: run.map(|run| Replay {
                     replay_id: run.to_owned(),
                     places: Vec::new(),
+                    set_aside: false,
                 }),
                 ..RawPost::default()
             };

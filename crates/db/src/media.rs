@@ -131,24 +131,31 @@ impl TenantTx {
 }
 
 impl MediaFiles<'_> {
-    /// Until the transaction ends, nobody removes an object that is no longer needed otherwise. Look whether it is
-    /// still there before the commit of a row that names it.
+    /// Until the transaction ends, nobody removes objects that are no longer needed otherwise. Look whether they are
+    /// still there before the commit of a row that names them. Locked in one order, as two files may share both.
     ///
     /// # Errors
     /// A query error.
-    pub async fn keep_object(&mut self, storage_key: &str) -> Result<(), DbError> {
-        lock_object(self.0.connection(), storage_key).await
+    pub(crate) async fn keep_objects(
+        &mut self,
+        (file, thumbnail): (&String, Option<&String>),
+    ) -> Result<(), DbError> {
+        let mut keys: Vec<&String> = std::iter::once(file).chain(thumbnail).collect();
+        keys.sort();
+        for key in keys {
+            lock_object(self.0.connection(), key).await?;
+        }
+        Ok(())
     }
 
-    /// Records a file whose bytes are stored; see [`Self::keep_object`].
+    /// Records a file whose bytes are stored. Until the transaction ends, nobody removes them: look whether they are
+    /// still there before the commit.
     ///
     /// # Errors
     /// A query error.
     pub async fn insert(&mut self, new: &NewMedia, at: DateTime<Utc>) -> Result<(), DbError> {
-        self.keep_object(&new.storage_key).await?;
-        if let Some(key) = &new.thumbnail_key {
-            self.keep_object(key).await?;
-        }
+        self.keep_objects((&new.storage_key, new.thumbnail_key.as_ref()))
+            .await?;
         sqlx::query!(
             r#"
             INSERT INTO media (

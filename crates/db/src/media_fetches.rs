@@ -35,6 +35,8 @@ pub struct FetchedFile {
     pub thumbnail_key: Option<String>,
     /// The MIME type.
     pub mime_type: String,
+    /// What its sender said it is, where its bytes say something else.
+    pub declared_mime_type: Option<String>,
     /// The size.
     pub size_bytes: i64,
 }
@@ -95,15 +97,13 @@ impl MediaFetches<'_> {
     /// # Errors
     /// A query error.
     pub async fn confirm(&mut self, id: MediaId, file: &FetchedFile) -> Result<bool, DbError> {
-        self.0.media().keep_object(&file.storage_key).await?;
-        if let Some(key) = &file.thumbnail_key {
-            self.0.media().keep_object(key).await?;
-        }
+        let keys = (&file.storage_key, file.thumbnail_key.as_ref());
+        self.0.media().keep_objects(keys).await?;
         sqlx::query!(
             r#"
             UPDATE media
             SET state = 'stored', failure_code = '', sha256 = $3, storage_key = $4, thumbnail_key = $5,
-                mime_type = $6, size_bytes = $7, declared_mime_type = nullif(nullif(mime_type, $6), '')
+                mime_type = $6, size_bytes = $7, declared_mime_type = $8
             WHERE organization_id = $1 AND id = $2 AND state = 'pending'
             "#,
             self.0.organization().as_uuid(),
@@ -113,6 +113,7 @@ impl MediaFetches<'_> {
             file.thumbnail_key,
             file.mime_type,
             file.size_bytes,
+            file.declared_mime_type,
         )
         .execute(self.0.connection())
         .await

@@ -1,9 +1,10 @@
 //! Updates that could not be handled, for those who look after them. A tenant sees those that are known to be its own;
 //! the system sees all.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sb_ids::{OrganizationId, PostId, QuarantineId};
 use sqlx::PgConnection;
+use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use crate::{ActivityKey, DbError, Page, PageRequest, SystemTx, TenantTx};
@@ -332,32 +333,39 @@ impl Quarantine<'_> {
         Ok(ReplayRequest { places })
     }
 
-    /// Takes open updates of one reason that rested since `rested` and whose last replay, if any, was asked for
-    /// before `lost`; the oldest first. Each goes to one caller, and counts as asked for from now on.
+    /// Takes open updates of one reason that have rested, longer after each try in vain, and whose last replay, if
+    /// any, was asked for before `lost`; in the order in which they came. Each goes to one caller, and counts as
+    /// asked for from now on.
     ///
     /// # Errors
     /// A query error.
     pub async fn take_set_aside(
         &mut self,
         reason: &str,
-        (rested, lost): (DateTime<Utc>, DateTime<Utc>),
+        (rest, lost): (TimeDelta, DateTime<Utc>),
         now: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<SetAside>, DbError> {
+        let rest = PgInterval {
+            months: 0,
+            days: 0,
+            microseconds: rest.num_microseconds().unwrap_or(i64::MAX),
+        };
         let rows = sqlx::query!(
             r#"
             UPDATE quarantine SET replay_requested_at = $4
             WHERE id IN (
                 SELECT id FROM quarantine
-                WHERE resolved_at IS NULL AND reason = $1 AND coalesce(last_replayed_at, created_at) < $2
+                WHERE resolved_at IS NULL AND reason = $1
+                    AND coalesce(last_replayed_at, created_at) + $2::interval * (1 << least(attempts, 6)) < $4
                     AND (replay_requested_at IS NULL OR replay_requested_at < $3)
-                ORDER BY created_at, id
+                ORDER BY source_sequence, created_at, place
                 LIMIT $5
                 FOR UPDATE SKIP LOCKED)
             RETURNING post_id, place, source_sequence
             "#,
             reason,
-            rested,
+            rest,
             lost,
             now,
             limit,
@@ -365,14 +373,40 @@ impl Quarantine<'_> {
         .fetch_all(&mut *self.connection)
         .await
         .map_err(DbError::of("quarantine.take_set_aside"))?;
-        Ok(rows
+        let mut taken: Vec<SetAside> = rows
             .into_iter()
             .map(|row| SetAside {
                 post: row.post_id.into(),
                 place: row.place,
                 source_sequence: row.source_sequence,
             })
-            .collect())
+            .collect();
+        taken.sort_by_key(|update| (update.source_sequence, update.post));
+        Ok(taken)
+    }
+
+    /// Gives open updates of a post another reason, and takes back that they are run again.
+    ///
+    /// # Errors
+    /// A query error.
+    pub async fn change_reason(
+        &mut self,
+        post: PostId,
+        (from, to): (&str, &str),
+    ) -> Result<(), DbError> {
+        sqlx::query!(
+            r#"
+            UPDATE quarantine SET reason = $3, replay_requested_at = NULL
+            WHERE post_id = $1 AND reason = $2 AND resolved_at IS NULL
+            "#,
+            post.as_uuid(),
+            from,
+            to,
+        )
+        .execute(&mut *self.connection)
+        .await
+        .map(drop)
+        .map_err(DbError::of("quarantine.change_reason"))
     }
 
     /// Takes a request back that could not be carried out, so that it can be made again at once.

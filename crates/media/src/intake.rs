@@ -18,6 +18,8 @@ pub struct TakenFile {
     pub size_bytes: u64,
     /// What it is: as its sender said, unless its bytes say something else.
     pub mime_type: String,
+    /// What its sender said, where its bytes say something else.
+    pub declared_mime_type: Option<String>,
 }
 
 /// Why a file was not taken in. Nothing of it is stored.
@@ -51,9 +53,9 @@ impl MediaStore {
         if let Verdict::Infected { signature } = self.scanner().scan(&mut file).await? {
             return Err(IntakeError::Infected { signature });
         }
-        let mime_type = sniff::settle(&mut file, declared).await?;
+        let settled = sniff::settle(&mut file, declared).await?;
         let stored = self.put_spooled(organization, &mut file).await?;
-        let thumbnail = match file.thumbnail(&mime_type).await? {
+        let thumbnail = match file.thumbnail(&settled.mime_type).await? {
             Some(picture) => Some(self.put(organization, picture).await?.key),
             None => None,
         };
@@ -62,7 +64,8 @@ impl MediaStore {
             thumbnail,
             sha256: stored.sha256,
             size_bytes: stored.size_bytes,
-            mime_type,
+            mime_type: settled.mime_type,
+            declared_mime_type: settled.overruled,
         })
     }
 }

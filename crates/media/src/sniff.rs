@@ -52,12 +52,35 @@ const OFFICE: [(&str, &str); 3] = [
     ),
 ];
 
-/// What the file is called from here on: as its sender said, unless its bytes say something else.
-pub(crate) async fn settle(file: &mut SpooledFile, declared: &str) -> Result<String, MediaError> {
+/// What a file is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// As its sender said, unless its bytes say something else.
+    pub(crate) mime_type: String,
+    /// What its sender said, where its bytes say something else.
+    pub(crate) overruled: Option<String>,
+}
+
+/// What the file is called from here on.
+pub(crate) async fn settle(file: &mut SpooledFile, declared: &str) -> Result<Settled, MediaError> {
     let head = file.head(LOOKED_AT_BYTES).await?;
     let tail = file.tail(LOOKED_AT_BYTES).await?;
     let detected = detect(&head, &tail);
-    Ok(decide(declared, detected, &head))
+    let mime_type = decide(declared, detected, &head);
+    let is_overruled = mime_type != declared && !says_nothing(&essence(declared));
+    Ok(Settled {
+        mime_type,
+        overruled: is_overruled.then(|| declared.to_owned()),
+    })
+}
+
+fn essence(declared: &str) -> String {
+    let essence = declared.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+fn says_nothing(essence: &str) -> bool {
+    essence.is_empty() || essence == UNKNOWN
 }
 
 fn detect(head: &[u8], tail: &[u8]) -> Option<&'static str> {
@@ -78,12 +101,12 @@ fn contains(bytes: &[u8], part: &str) -> bool {
 }
 
 fn decide(declared: &str, detected: Option<&'static str>, head: &[u8]) -> String {
-    let essence = declared.split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
-    let says_nothing = essence.is_empty() || essence == UNKNOWN;
+    let essence = essence(declared);
     match detected {
         None if essence.is_empty() => UNKNOWN.to_owned(),
-        Some(detected) if says_nothing || !agree(&essence, detected, head) => detected.to_owned(),
+        Some(detected) if says_nothing(&essence) || !agree(&essence, detected, head) => {
+            detected.to_owned()
+        }
         None | Some(_) => declared.to_owned(),
     }
 }
@@ -94,6 +117,7 @@ fn agree(essence: &str, detected: &str, head: &[u8]) -> bool {
             .iter()
             .any(|alike| alike.contains(&essence) && alike.contains(&detected))
         || (SHELLS.contains(&detected) && essence.starts_with("application/") && essence != "application/pdf")
+        || (detected == "text/xml" && essence.ends_with("+xml"))
         // Words may begin like anything: BM is a picture, MZ a program.
         || (is_text_like(essence) && is_text(head))
 }
@@ -118,7 +142,24 @@ mod tests {
     const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\0\0isomavc1";
 
     async fn settled(bytes: &[u8], declared: &str) -> String {
-        settle(&mut spooled(bytes).await, declared).await.unwrap()
+        let settled = settle(&mut spooled(bytes).await, declared).await.unwrap();
+        assert!(
+            settled.overruled.is_none() || settled.mime_type != declared,
+            "{settled:?}"
+        );
+        settled.mime_type
+    }
+
+    #[tokio::test]
+    async fn what_is_overruled_is_remembered_and_what_said_nothing_is_not() {
+        let overruled = async |declared| {
+            let settled = settle(&mut spooled(PNG).await, declared).await.unwrap();
+            settled.overruled
+        };
+        assert_eq!(overruled("image/jpeg").await.as_deref(), Some("image/jpeg"));
+        for declared in ["image/png", "", UNKNOWN] {
+            assert_eq!(overruled(declared).await, None, "{declared}");
+        }
     }
 
     #[tokio::test]
@@ -153,6 +194,7 @@ mod tests {
                 "application/vnd.oasis.opendocument.text",
             ),
             (b"plain", "image/jpeg"),
+            (b"<?xml version=\"1.0\"?><svg/>", "image/svg+xml"),
         ] {
             assert_eq!(settled(bytes, declared).await, declared);
         }

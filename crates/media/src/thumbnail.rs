@@ -4,7 +4,10 @@ use std::io::{BufReader, Cursor};
 
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, ImageResult, Limits, Rgb, RgbImage};
+use image::error::{LimitError, LimitErrorKind};
+use image::{
+    DynamicImage, ImageDecoder as _, ImageError, ImageReader, ImageResult, Limits, Rgb, RgbImage,
+};
 use tokio::sync::Semaphore;
 
 use crate::{MediaError, SpooledFile};
@@ -35,8 +38,12 @@ impl SpooledFile {
         }
         let file = self.blocking_handle().await?;
         let turn = TURN.acquire().await;
-        let made = tokio::task::spawn_blocking(move || shrink(file)).await;
-        drop(turn);
+        // Who waits may give up; the turn ends with the work.
+        let made = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            shrink(file)
+        })
+        .await;
         Ok(match made {
             Ok(Ok(picture)) => Some(picture),
             Ok(Err(error)) => {
@@ -59,6 +66,11 @@ fn shrink(file: std::fs::File) -> ImageResult<Bytes> {
     limits.max_alloc = Some(DECODING_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
+    // Decoders hold to the limits in what they need besides the picture itself.
+    if decoder.total_bytes() > DECODING_BYTES {
+        let kind = LimitErrorKind::InsufficientMemory;
+        return Err(ImageError::Limits(LimitError::from_kind(kind)));
+    }
     // Cameras store pictures as the sensor saw them, and say how to turn them.
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
@@ -133,6 +145,9 @@ mod tests {
         bomb[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
         let crc = crc32(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+        let file = spooled(&bomb).await.blocking_handle().await.unwrap();
+        let error = shrink(file).unwrap_err();
+        assert!(matches!(error, ImageError::Limits(_)), "{error}");
         assert_eq!(thumbnail(&bomb, "image/png").await, None);
     }
 

@@ -102,6 +102,7 @@ async fn a_post_is_published_again_once_a_run() {
         post.replay = replay_id.map(|replay_id| Replay {
             replay_id: replay_id.to_owned(),
             places: Vec::new(),
+            set_aside: false,
         });
         vec![post]
     };

@@ -94,7 +94,12 @@ impl Ingest<'_> {
                 profile_name = g.subject,
                 updated_at = $4
             FROM contact_identities i
-            JOIN groups g ON g.organization_id = i.organization_id AND g.group_id = i.value AND g.subject <> ''
+            -- Several of our numbers may be in it, and not all are told of a new subject.
+            CROSS JOIN LATERAL (
+                SELECT subject FROM groups
+                WHERE organization_id = i.organization_id AND group_id = i.value AND subject <> ''
+                ORDER BY subject_at DESC NULLS LAST
+                LIMIT 1) AS g
             WHERE i.organization_id = $1 AND i.kind = 'group'
                 AND (i.contact_id = ANY ($2) OR i.match_key = ANY ($3))
                 AND c.organization_id = i.organization_id AND c.id = i.contact_id AND c.profile_name <> g.subject

@@ -42,6 +42,7 @@ fn fetched(key: &str, thumbnail: Option<&str>) -> FetchedFile {
         storage_key: key.to_owned(),
         thumbnail_key: thumbnail.map(str::to_owned),
         mime_type: "image/png".to_owned(),
+        declared_mime_type: None,
         size_bytes: 3,
     }
 }

@@ -133,6 +133,7 @@ fn fetched(mine: &Known) -> FetchedFile {
         storage_key: mine.mark.to_owned(),
         thumbnail_key: None,
         mime_type: "text/plain".to_owned(),
+        declared_mime_type: None,
         size_bytes: 1,
     }
 }
@@ -247,7 +248,6 @@ operations! {
     "queue.note" false |tx, mine, of| tx.queue().note(&outgoing(mine, of.conversation), now());
     "media.insert" false |tx, mine, of| tx.media().insert(&media(mine, of.message), now());
     "media.find" false |tx, mine, of| tx.media().find(of.media);
-    "media.keep_object" false |tx, mine, of| tx.media().keep_object(mine.mark);
     "media_fetches.find" false |tx, mine, of| tx.media_fetches().find(of.media);
     "media_fetches.confirm" false |tx, mine, of| tx.media_fetches().confirm(of.media, &fetched(mine));
     "media_fetches.fail" false |tx, mine, of| tx.media_fetches().fail(of.media, mine.mark);

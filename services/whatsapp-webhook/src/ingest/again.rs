@@ -1,6 +1,5 @@
 //! Updates that stepped aside for a tenant's locked rows are run again by themselves.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,17 +7,19 @@ use sb_bus::{Bus, BusError, PublishError};
 use sb_db::{Db, DbError, SetAside, SystemReason};
 use sb_domain::Clock;
 use sb_events::proto::update::v1::{RawPost, Replay};
-use sb_ids::EventId;
+use sb_ids::{EventId, PostId};
 use tokio_util::sync::CancellationToken;
 
 use super::store::LOCKED;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// Long enough for whoever holds the rows to be done, mostly.
+/// Long enough for whoever holds the rows to be done, mostly. Doubled after each try in vain.
 const REST: TimeDelta = TimeDelta::seconds(10);
 /// A replay that is under way for longer got lost.
-const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
+const UNDER_WAY: TimeDelta = TimeDelta::minutes(15);
 const POSTS_AT_ONCE: i64 = 200;
+/// Why an update stands in quarantine that cannot be run again.
+const EXPIRED: &str = "post.expired";
 
 #[derive(Debug, thiserror::Error)]
 enum AgainError {
@@ -32,17 +33,21 @@ enum AgainError {
 
 /// Runs what stepped aside again, until the end. Safe on many replicas: ingest stores nothing twice.
 pub(crate) async fn run(bus: Bus, db: Db, clock: Clock, stopping: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+    let forever = async {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = run_again(&bus, &db, clock.now()).await {
+                tracing::warn!(
+                    error = sb_telemetry::as_error(&error),
+                    "updates that stepped aside wait on"
+                );
+            }
         }
-        if let Err(error) = run_again(&bus, &db, clock.now()).await {
-            tracing::warn!(
-                error = sb_telemetry::as_error(&error),
-                "updates that stepped aside wait on"
-            );
-        }
+    };
+    // What is given up in the middle counts as under way, and is run again later.
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = forever => {}
     }
 }
 
@@ -50,26 +55,28 @@ async fn run_again(bus: &Bus, db: &Db, now: DateTime<Utc>) -> Result<(), AgainEr
     let mut tx = db.system(SystemReason::Housekeeping).await?;
     let waiting = tx
         .quarantine()
-        .take_set_aside(LOCKED, (now - REST, now - UNDER_WAY), now, POSTS_AT_ONCE)
+        .take_set_aside(LOCKED, (REST, now - UNDER_WAY), now, POSTS_AT_ONCE)
         .await?;
     tx.commit().await?;
-    let mut by_post: BTreeMap<_, Vec<SetAside>> = BTreeMap::new();
-    for update in waiting {
-        let posts = by_post.entry(update.post).or_default();
-        posts.push(update);
-    }
-    let mut posts = Vec::with_capacity(by_post.len());
-    for (id, updates) in by_post {
-        let sequence = updates.iter().map(|update| update.source_sequence).max();
-        let sequence = sequence.and_then(|sequence| u64::try_from(sequence).ok());
-        let Some(post) = bus.find_post(sequence.unwrap_or_default(), id).await? else {
-            // It stays in quarantine, whose list says what to do with what is no longer kept.
-            tracing::error!(post.id = %id, "a post that stepped aside is no longer kept");
+    let mut posts = Vec::new();
+    for updates in waiting.chunk_by(|one, other| one.post == other.post) {
+        let Some(SetAside {
+            post: id,
+            source_sequence,
+            ..
+        }) = updates.first()
+        else {
+            continue;
+        };
+        let sequence = u64::try_from(*source_sequence).unwrap_or_default();
+        let Some(post) = bus.find_post(sequence, *id).await? else {
+            expire(db, *id).await?;
             continue;
         };
         let replay = Replay {
             replay_id: EventId::new(now).to_string(),
-            places: updates.into_iter().map(|update| update.place).collect(),
+            places: updates.iter().map(|update| update.place.clone()).collect(),
+            set_aside: true,
         };
         posts.push(RawPost {
             replay: Some(replay),
@@ -80,4 +87,13 @@ async fn run_again(bus: &Bus, db: &Db, now: DateTime<Utc>) -> Result<(), AgainEr
         bus.publisher().publish_raw_posts(posts).await?;
     }
     Ok(())
+}
+
+async fn expire(db: &Db, post: PostId) -> Result<(), DbError> {
+    tracing::error!(%post, "a post that stepped aside is no longer kept, somebody has to look at it");
+    let mut tx = db.system(SystemReason::Housekeeping).await?;
+    tx.quarantine()
+        .change_reason(post, (LOCKED, EXPIRED))
+        .await?;
+    tx.commit().await
 }

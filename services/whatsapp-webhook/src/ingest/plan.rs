@@ -74,6 +74,7 @@ fn source(item: &DeliveredItem, id: PostId, post: &RawPost) -> Arc<Source> {
         received_at: from_micros(post.received_at_us),
         sequence: i64::try_from(item.stream_sequence).unwrap_or(i64::MAX),
         is_replay: post.replay.is_some(),
+        is_set_aside: post.replay.as_ref().is_some_and(|replay| replay.set_aside),
     })
 }
 

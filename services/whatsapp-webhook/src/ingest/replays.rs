@@ -78,7 +78,8 @@ pub(super) fn failed(quarantined: &[QuarantinedUpdate]) -> Vec<FailedReplay> {
         .collect()
 }
 
-/// Leaves out replayed messages that another envelope stored. Without replays nothing is asked of the database.
+/// Leaves out replayed messages that another envelope stored: it announced them too, except those that stepped aside
+/// when it came again. Without replays nothing is asked of the database.
 pub(super) async fn leave_out_known<'u>(
     ingest: &mut Ingest<'_>,
     written: Vec<Addressee<'u, Written>>,
@@ -86,7 +87,7 @@ pub(super) async fn leave_out_known<'u>(
 ) -> Result<Vec<Addressee<'u, Written>>, DbError> {
     let replayed: Vec<(OrganizationId, String)> = written
         .iter()
-        .filter(|message| message.unit.source.is_replay)
+        .filter(|message| message.unit.source.is_replay && !message.unit.source.is_set_aside)
         .map(key)
         .collect();
     if replayed.is_empty() {
@@ -102,6 +103,7 @@ pub(super) async fn leave_out_known<'u>(
     for message in written {
         let source = &message.unit.source;
         let is_old = source.is_replay
+            && !source.is_set_aside
             && known
                 .get(&key(&message))
                 .is_some_and(|stored_by| *stored_by != Some(source.sequence));

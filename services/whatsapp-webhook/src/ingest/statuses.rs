@@ -83,7 +83,13 @@ pub(crate) async fn write(
     for (status, applied) in reported.iter().zip(&matched) {
         let key = key_of(status);
         let is_new = new.contains(&key) && counted.insert(key.clone());
-        let is_replay = replayed.contains(&(key, status.unit.source.sequence));
+        let source = &status.unit.source;
+        let is_replay = if source.is_set_aside {
+            // Stored by whichever run: it may not have come to announce it.
+            replayed.iter().any(|(known, _)| *known == key)
+        } else {
+            replayed.contains(&(key, source.sequence))
+        };
         stored
             .dispositions
             .push(disposition(status, is_new, applied.is_some()));

@@ -29,9 +29,9 @@ const ROUTE_FRESH: Duration = Duration::from_secs(5);
 /// Longest account id that is kept in quarantine, in characters: it comes from outside, and need not be one.
 const ID_MAX: usize = 100;
 
-/// How long updates of an account whose rows are locked step aside without another try. Each try may take the
-/// transaction's whole patience, and others wait for it.
-const LOCKED_FOR: Duration = Duration::from_secs(5);
+/// How long updates of an account whose rows are locked step aside without another try, unless one that runs again
+/// gets through. Each try may take the transaction's whole patience, and others wait for it.
+const LOCKED_FOR: Duration = Duration::from_secs(30);
 
 /// Why an update stands in quarantine that will be run again by itself.
 pub(crate) const LOCKED: &str = "database.locked";
@@ -155,7 +155,12 @@ impl Store {
                 continue;
             }
             match self.write(&batch).await {
-                Ok(Some(done)) => stored = stored.join(done),
+                Ok(Some(done)) => {
+                    for unit in batch.iter().filter(|unit| unit.source.is_set_aside) {
+                        self.locked.invalidate(&unit.waba_id);
+                    }
+                    stored = stored.join(done);
+                }
                 // Somebody's ids lead elsewhere than was remembered; that is forgotten now.
                 Ok(None) => waiting.push(batch),
                 Err(error) if error.is_lock_timeout() => {
@@ -188,14 +193,12 @@ impl Store {
         Ok(stored)
     }
 
-    /// Units of accounts whose rows were locked a moment ago, and all others.
+    /// Units of accounts whose rows were locked a moment ago, and all others. What runs again tries whether they
+    /// still are.
     fn apart(&self, units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
-        if self.locked.entry_count() == 0 {
-            return (Vec::new(), units);
-        }
         units
             .into_iter()
-            .partition(|unit| self.locked.contains_key(&unit.waba_id))
+            .partition(|unit| !unit.source.is_set_aside && self.locked.contains_key(&unit.waba_id))
     }
 
     async fn step_aside(&self, account: &[Unit]) -> Result<Stored, DbError> {

@@ -143,6 +143,7 @@ impl Fetcher {
             storage_key: taken.key.to_string(),
             thumbnail_key: taken.thumbnail.as_ref().map(ToString::to_string),
             mime_type: taken.mime_type.clone(),
+            declared_mime_type: taken.declared_mime_type.clone(),
             size_bytes: bytes_of(taken),
         };
         let mut tx = self.db.tenant(organization).await?;

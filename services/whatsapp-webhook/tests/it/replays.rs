@@ -30,6 +30,7 @@ async fn run_again(world: &World, places: &[&str]) {
             post.replay = Some(Replay {
                 replay_id: run.clone(),
                 places: places.iter().map(|place| (*place).to_owned()).collect(),
+                set_aside: false,
             });
         }
         if !posts.is_empty() {

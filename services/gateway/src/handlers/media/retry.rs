@@ -17,7 +17,8 @@ const WAITS_TOO_LONG: TimeDelta = TimeDelta::hours(6);
 
 /// Fetch a file again
 ///
-/// For a file that `failed`, or that is `pending` for more than six hours. Soon after, `state` is `stored`, or `failed` again.
+/// For a file that `failed`. Soon after, `state` is `stored`, or `failed` again. A file that stays `pending` is asked for
+/// again by itself every six hours.
 /// Meta keeps received files for seven days.
 #[utoipa::path(
     operation_id = "media.retry",

@@ -96,7 +96,7 @@ async fn store(
         sha256: taken.sha256.clone(),
         storage_key: taken.key.to_string(),
         thumbnail_key: taken.thumbnail.as_ref().map(ToString::to_string),
-        declared_mime_type: Some(file.mime_type).filter(|said| *said != taken.mime_type),
+        declared_mime_type: taken.declared_mime_type.clone(),
         mime_type: taken.mime_type.clone(),
         filename: file.filename,
         size_bytes: i64::try_from(taken.size_bytes).unwrap_or(i64::MAX),

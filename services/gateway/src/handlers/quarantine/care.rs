@@ -148,6 +148,7 @@ pub(crate) async fn replay(
         let replay = Replay {
             replay_id: EventId::new(now).to_string(),
             places: request.places,
+            set_aside: false,
         };
         let post = RawPost {
             replay: Some(replay),

@@ -104,6 +104,7 @@ fn advice(item: &QuarantinedItem) -> &'static str {
         "app.not_bound" => {
             "another app of yours speaks for this number: subscribe its own app at Meta, then discard"
         }
+        "post.expired" => "its post is no longer kept: see to `payload` by hand, then discard",
         "database.locked" => "nothing: it is run again by itself in a few seconds",
         "database.refused" | "post.panicked" => {
             "a fault of Switchboard's: report it, update, then replay"

@@ -69,6 +69,7 @@ impl Selection {
                     replay: Some(Replay {
                         replay_id: self.run.clone(),
                         places: Vec::new(),
+                        set_aside: false,
                     }),
                     ..post
                 });

@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) sequence: i64,
     /// An earlier post that is run again.
     pub(crate) is_replay: bool,
+    /// What runs again had stepped aside: what was stored of it may not have been announced.
+    pub(crate) is_set_aside: bool,
 }
 
 /// One update of a post.
