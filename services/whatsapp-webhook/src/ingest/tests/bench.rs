@@ -141,26 +141,14 @@ impl Bench {
 
     pub(super) fn item_of_bytes(&self, subject: &Subject, body: Vec<u8>) -> DeliveredItem {
         let now = Clock::system().now();
-        let id = PostId::new(now);
         let post = RawPost {
-            post_id: id.to_string(),
+            post_id: PostId::new(now).to_string(),
             received_at_us: micros(now),
             app_id: subject.app_id.clone(),
             body: body.into(),
             replay: None,
         };
-        DeliveredItem {
-            stream_sequence: self.sequence.fetch_add(1, Ordering::Relaxed),
-            index: 0,
-            item: Item {
-                event_id: id.to_string(),
-                r#type: RawPost::full_name(),
-                payload: post.encode_to_vec().into(),
-                trace: HashMap::new(),
-            },
-            deliveries: 1,
-            published_at: now,
-        }
+        delivered(&post, self.sequence.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A table's rows of an organization, as JSON.
@@ -209,5 +197,21 @@ impl Outcome {
         self.dispositions.sort();
         self.events.sort();
         self
+    }
+}
+
+/// A post as it comes from the stream.
+pub(super) fn delivered(post: &RawPost, stream_sequence: u64) -> DeliveredItem {
+    DeliveredItem {
+        stream_sequence,
+        index: 0,
+        item: Item {
+            event_id: post.post_id.clone(),
+            r#type: RawPost::full_name(),
+            payload: post.encode_to_vec().into(),
+            trace: HashMap::new(),
+        },
+        deliveries: 1,
+        published_at: Clock::system().now(),
     }
 }

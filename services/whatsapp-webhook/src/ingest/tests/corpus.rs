@@ -14,10 +14,10 @@ use super::bench::{Bench, Outcome, Subject};
 /// One file of the corpus.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+pub(super) struct Case {
     /// The page it is written from.
     source: String,
-    posts: Vec<Value>,
+    pub(super) posts: Vec<Value>,
     /// Messages of ours that exist before.
     #[serde(default)]
     outgoing: Vec<Outgoing>,
@@ -34,7 +34,7 @@ struct Outgoing {
     state: String,
 }
 
-fn cases() -> Vec<(String, Case)> {
+pub(super) fn cases() -> Vec<(String, Case)> {
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../crates/cloud-api/testdata/corpus"

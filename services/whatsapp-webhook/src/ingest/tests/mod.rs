@@ -3,5 +3,6 @@
 mod aside;
 mod bench;
 mod corpus;
+mod garbled;
 mod identity;
 mod order;
