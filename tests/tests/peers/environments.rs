@@ -36,7 +36,7 @@ async fn turn(path: PathBuf) -> anyhow::Result<File> {
     taken.await?.context("waiting for another installation")
 }
 
-/// A program of an npm package; `None` where there is no npm.
+/// A program of an npm package; `None` where there is no npm, or no way to its registry.
 pub(crate) async fn node(package: &str, version: &str) -> anyhow::Result<Option<PathBuf>> {
     if Command::new("npm").arg("--version").output().is_err() {
         return Ok(skipped("npm is not installed"));
@@ -61,11 +61,10 @@ pub(crate) async fn node(package: &str, version: &str) -> anyhow::Result<Option<
         wanted.as_ref(),
     ];
     let installed = tokio::time::timeout(PATIENCE, run("npm".as_ref(), &arguments)).await??;
-    let complaints = String::from_utf8_lossy(&installed.stderr);
-    ensure!(
-        installed.status.success(),
-        "npm install {wanted}: {complaints}"
-    );
+    if !installed.status.success() {
+        let complaints = String::from_utf8_lossy(&installed.stderr);
+        return Ok(skipped(&format!("npm install {wanted}: {complaints}")));
+    }
     std::fs::write(&marker, &wanted).context("noting that the package is complete")?;
     Ok(Some(program))
 }
