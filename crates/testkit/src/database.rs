@@ -11,10 +11,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use crate::TestServers;
 use crate::ending::{run_to_end, unique};
 
-/// Key of the lock under which databases are created: PostgreSQL refuses to clone one that is in use.
-const CREATE_LOCK: i64 = 0x5342_5445_5354_4442;
+/// Key of the lock under which databases are created and removed: PostgreSQL refuses to clone one that is in use.
+const LOCK: i64 = 0x5342_5445_5354_4442;
 
-/// A migrated database of one test; removed when dropped.
+/// A migrated database of one test. Once dropped it is removed when the next one is made: PostgreSQL removes a database
+/// only when every session has taken note, and one that is just logging in takes note when its client goes on, which a
+/// client whose runtime is busy dropping this does not.
 #[derive(Debug)]
 pub struct TestDb {
     name: String,
@@ -28,11 +30,9 @@ impl TestDb {
         let servers = TestServers::shared().await;
         let name = format!("test_{}", unique());
         let mut admin = PgConnection::connect(servers.database_url()).await.unwrap();
-        execute(
-            &mut admin,
-            format!("SELECT pg_advisory_lock({CREATE_LOCK})"),
-        )
-        .await;
+        let lock = format!("SELECT pg_advisory_lock({LOCK})");
+        execute(&mut admin, lock).await;
+        remove_ended(&mut admin).await;
         let template = ensure_template(&mut admin, servers.database_url()).await;
         execute(
             &mut admin,
@@ -76,10 +76,24 @@ impl Drop for TestDb {
         let (admin, name) = (self.servers.database_url().to_owned(), self.name.clone());
         run_to_end(async move {
             if let Ok(mut admin) = PgConnection::connect(&admin).await {
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await;
+                let mark = sqlx::query("INSERT INTO ended_tests (database) VALUES ($1)");
+                let _ = mark.bind(name).execute(&mut admin).await;
             }
         });
+    }
+}
+
+/// Removes the databases of tests that have ended.
+async fn remove_ended(admin: &mut PgConnection) {
+    let table = "CREATE TABLE IF NOT EXISTS ended_tests (database text PRIMARY KEY)";
+    execute(admin, table.to_owned()).await;
+    let ended: Vec<String> = sqlx::query_scalar("DELETE FROM ended_tests RETURNING database")
+        .fetch_all(&mut *admin)
+        .await
+        .unwrap();
+    for name in ended {
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        execute(admin, drop).await;
     }
 }
 
@@ -183,11 +197,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_test_leaves_no_database() {
+    async fn a_dropped_test_leaves_no_database_to_the_next() {
         let keep = TestServers::shared().await;
         let test = TestDb::create().await;
         let url = test.url().to_owned();
         drop(test);
+        let _next = TestDb::create().await;
         if !keep.owns_postgres() {
             assert!(PgConnection::connect(&url).await.is_err());
         }
