@@ -381,6 +381,7 @@ fn variables(
         ),
         // What was in the hands of a killed process is waited for no longer than a test can wait.
         ("SWITCHBOARD__AGENT__LEASE_SECONDS", "5".to_owned()),
+        ("SWITCHBOARD__NATS__ACK_WAIT_SECONDS", "5".to_owned()),
         (
             "SWITCHBOARD__DISPATCHER__SEND_TIMEOUT_MS",
             "5000".to_owned(),

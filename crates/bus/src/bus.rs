@@ -70,7 +70,8 @@ impl Bus {
         let inner = Inner {
             client,
             context,
-            topology: Topology::new(&settings.prefix),
+            topology: Topology::new(&settings.prefix)
+                .with_ack_wait(Duration::from_secs(settings.ack_wait_seconds)),
             settings: settings.clone(),
             connected,
         };

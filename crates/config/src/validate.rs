@@ -33,6 +33,7 @@ impl Settings {
                 self.database.max_connections == 0,
             ),
             ("nats.replicas", self.nats.replicas == 0),
+            ("nats.ack_wait_seconds", self.nats.ack_wait_seconds == 0),
             ("webhook.workers", self.webhook.workers == 0),
             ("webhook.max_body_bytes", self.webhook.max_body_bytes == 0),
             ("webhook.max_batch_posts", self.webhook.max_batch_posts == 0),

@@ -37,7 +37,7 @@ impl ConsumerSpec {
             durable: topology.name(name),
             stream,
             filters,
-            ack_wait: Duration::from_secs(30),
+            ack_wait: topology.ack_wait(),
             max_deliver: 20,
             max_ack_pending: 1_000,
             pinned: false,
@@ -82,7 +82,6 @@ pub fn annotations(topology: &Topology) -> ConsumerSpec {
 /// Received files to get from Meta. Patient: waits grow to half an hour, so that the tries span some hours.
 pub fn media(topology: &Topology) -> ConsumerSpec {
     ConsumerSpec {
-        ack_wait: Duration::from_mins(1),
         max_deliver: MEDIA_TRIES,
         ..ConsumerSpec::new(
             topology,

@@ -1,6 +1,11 @@
 //! Every subject, built from typed pieces.
 
+use std::time::Duration;
+
 use sb_ids::{Lane, OrganizationId, Shard};
+
+/// How long a consumer waits for a silent reader where no settings say otherwise.
+const ACK_WAIT: Duration = Duration::from_secs(30);
 
 /// A subject to publish to. Only this crate makes one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,9 +33,16 @@ impl Subject {
 
 /// The names of one installation on a NATS server: an optional prefix lets several (tests, staging)
 /// share the server.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
     prefix: String,
+    ack_wait: Duration,
+}
+
+impl Default for Topology {
+    fn default() -> Self {
+        Self::new("")
+    }
 }
 
 impl Topology {
@@ -40,7 +52,22 @@ impl Topology {
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
             .collect();
-        Self { prefix }
+        Self {
+            prefix,
+            ack_wait: ACK_WAIT,
+        }
+    }
+
+    /// The same names, with consumers that wait this long for a silent reader.
+    #[must_use]
+    pub const fn with_ack_wait(mut self, ack_wait: Duration) -> Self {
+        self.ack_wait = ack_wait;
+        self
+    }
+
+    /// How long consumers wait for a silent reader.
+    pub(crate) const fn ack_wait(&self) -> Duration {
+        self.ack_wait
     }
 
     fn subject_prefix(&self) -> String {

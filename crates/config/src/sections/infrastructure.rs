@@ -42,6 +42,9 @@ section! {
         stream_max_bytes: i64 = -1,
         /// How long a publisher waits for the server's acknowledgement, in milliseconds.
         publish_ack_timeout_ms: u64 = 5_000,
+        /// How long nothing may be heard of a reader before what it works on goes to another one, in seconds. Work
+        /// that takes longer keeps itself: what a crashed process had in its hands waits this long.
+        ack_wait_seconds: u64 = 30,
     }
 }
 
