@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sb_domain::content::{Direction, MessageContent};
 use sb_events::proto::dispatch::v1::SendMessage;
-use sb_events::proto::message::v1::{MessageQueued, MessageRef};
-use sb_events::{Origin, meta};
+use sb_events::proto::message::v1::MessageQueued;
+use sb_events::{MessagePlace, Origin, meta};
 use sb_ids::{AgentId, ApiKeyId, ContactId, ConversationId, EventId, MessageId, NumberId, TurnId};
 use serde_json::Value;
 use uuid::Uuid;
@@ -72,6 +72,13 @@ impl MessageQueue<'_> {
     ) -> Result<QueuedMessage, DbError> {
         let queued = self.insert(new, Direction::Outgoing, at).await?;
         let organization = self.0.organization();
+        let place = MessagePlace {
+            message: new.id,
+            conversation: queued.conversation,
+            contact: queued.contact,
+            number: queued.number,
+            sequence: queued.sequence,
+        };
         let event = MessageQueued {
             meta: Some(meta(
                 EventId::derive(new.id.as_uuid(), "message.queued"),
@@ -79,14 +86,7 @@ impl MessageQueue<'_> {
                 organization,
                 new.origin,
             )),
-            message: Some(MessageRef {
-                message_id: new.id.to_string(),
-                conversation_id: queued.conversation.to_string(),
-                contact_id: queued.contact.to_string(),
-                number_id: queued.number.to_string(),
-                sequence: queued.sequence,
-                wamid: String::new(),
-            }),
+            message: place.named(""),
             content_type: new.content.type_name().to_owned(),
             content_json: serde_json::to_string(&new.content).unwrap_or_default(),
             agent_id: new.agent.map_or_else(String::new, |id| id.to_string()),

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod consumers;
 mod event;
+mod facts;
 mod meta;
 #[expect(
     missing_docs,
@@ -14,6 +15,7 @@ pub mod streams;
 pub mod subjects;
 
 pub use event::{Addressed, Event, ItemKind};
+pub use facts::{MessagePlace, fetch_media_again, number_changed};
 pub use meta::{MalformedEvent, Origin, from_micros, meta, micros, organization_of, uuid_field};
 pub use streams::Stream;
 pub use subjects::{Subject, Topology};

@@ -6,11 +6,8 @@ use sb_db::DbError;
 use sb_db::dispatch::{AdoptedStatus, ConversationKey, OutgoingRef, Refusal};
 use sb_domain::delivery::DeliveryState;
 use sb_events::proto::dispatch::v1::SendMessage;
-use sb_events::proto::message::v1::{
-    MessageAccepted, MessageFailed, MessageRef, MessageStatusChanged,
-};
-use sb_events::proto::number::v1::NumberChanged;
-use sb_events::{Addressed, MalformedEvent, Origin, Topology, meta, micros};
+use sb_events::proto::message::v1::{MessageAccepted, MessageFailed, MessageStatusChanged};
+use sb_events::{Addressed, MalformedEvent, Origin, Topology, meta, micros, number_changed};
 use sb_ids::{EventId, NumberId, OrganizationId, Wamid};
 use serde_json::Value;
 
@@ -47,7 +44,7 @@ impl Announcer {
                 outgoing.organization,
                 fact.origin,
             )),
-            message: Some(reference(outgoing, wamid.as_str())),
+            message: outgoing.place().named(wamid.as_str()),
         };
         Addressed::new(&self.0, &event).map_err(DbError::Event)
     }
@@ -93,7 +90,7 @@ impl Announcer {
                 outgoing.organization,
                 fact.origin,
             )),
-            message: Some(reference(outgoing, "")),
+            message: outgoing.place().named(""),
             state: state.as_str().to_owned(),
             code: code.to_owned(),
             error_json,
@@ -112,7 +109,7 @@ impl Announcer {
                 outgoing.organization,
                 Origin::start(outgoing.message.as_uuid()),
             )),
-            message: Some(reference(outgoing, &status.wamid)),
+            message: outgoing.place().named(&status.wamid),
             status: status.status.clone(),
             status_at_us: micros(status.at),
             status_json: status.raw.to_string(),
@@ -127,17 +124,7 @@ impl Announcer {
         number: NumberId,
         at: DateTime<Utc>,
     ) -> Result<Addressed, DbError> {
-        let kind = format!("number.token_rejected.{}", micros(at));
-        let event = NumberChanged {
-            meta: Some(meta(
-                EventId::derive(number.as_uuid(), &kind),
-                at,
-                organization,
-                Origin::start(number.as_uuid()),
-            )),
-            number_id: number.to_string(),
-            changed: vec!["token_rejected_at".to_owned()],
-        };
+        let event = number_changed(organization, number, &["token_rejected_at"], at);
         Addressed::new(&self.0, &event).map_err(DbError::Event)
     }
 
@@ -160,16 +147,5 @@ impl Announcer {
             number_id: key.number.to_string(),
         };
         Addressed::new(&self.0, &command)
-    }
-}
-
-fn reference(outgoing: &OutgoingRef, wamid: &str) -> MessageRef {
-    MessageRef {
-        message_id: outgoing.message.to_string(),
-        conversation_id: outgoing.conversation.to_string(),
-        contact_id: outgoing.contact.to_string(),
-        number_id: outgoing.number.to_string(),
-        sequence: outgoing.sequence,
-        wamid: wamid.to_owned(),
     }
 }

@@ -1,13 +1,11 @@
 //! One number's profile: asked of Meta, stored, and announced where it changed.
 
-use chrono::{DateTime, Utc};
 use sb_cloud_api::graph::{Graph, PhoneNumberProfile};
 use sb_config::Secret;
 use sb_db::{Db, DbError, NumberProfile, ProfileSource, SavedProfile};
 use sb_domain::Clock;
-use sb_events::proto::number::v1::NumberChanged;
-use sb_events::{Origin, meta};
-use sb_ids::{EventId, NumberId, OrganizationId};
+use sb_events::number_changed;
+use sb_ids::{NumberId, OrganizationId};
 
 use crate::failure::Failure;
 use crate::metrics::Metrics;
@@ -87,7 +85,7 @@ impl Profiles {
             .await?
             .ok_or(Failure::NumberUnknown)?;
         if !saved.changed.is_empty() {
-            let event = changed(organization, source.number, &saved.changed, now);
+            let event = number_changed(organization, source.number, &saved.changed, now);
             tx.outbox().append(&event, now).await?;
         }
         tx.commit().await?;
@@ -119,7 +117,7 @@ impl Profiles {
         let mut tx = self.db.tenant(organization).await?;
         if tx.number_profiles().reject_token(number, used, now).await? {
             tracing::warn!(number.id = %number, "Meta does not accept the number's access token");
-            let event = changed(organization, number, &["token_rejected_at"], now);
+            let event = number_changed(organization, number, &["token_rejected_at"], now);
             tx.outbox().append(&event, now).await?;
         }
         tx.commit().await
@@ -134,24 +132,5 @@ fn profile(said: PhoneNumberProfile) -> NumberProfile {
         quality_rating: said.quality_rating,
         throughput_level: said.throughput_level,
         messaging_limit: said.messaging_limit,
-    }
-}
-
-fn changed(
-    organization: OrganizationId,
-    number: NumberId,
-    columns: &[&'static str],
-    at: DateTime<Utc>,
-) -> NumberChanged {
-    NumberChanged {
-        // Not derived: each commit that changes the row is another fact.
-        meta: Some(meta(
-            EventId::new(at),
-            at,
-            organization,
-            Origin::start(number.as_uuid()),
-        )),
-        number_id: number.to_string(),
-        changed: columns.iter().map(|name| (*name).to_owned()).collect(),
     }
 }

@@ -13,6 +13,7 @@ mod due;
 mod record;
 mod statuses;
 
+use sb_events::MessagePlace;
 use sb_ids::{ContactId, ConversationId, MessageId, NumberId, OrganizationId};
 
 pub use claim::{Address, ClaimedMessage, SendingNumber};
@@ -51,6 +52,17 @@ pub struct OutgoingRef {
 }
 
 impl OutgoingRef {
+    /// Where the message is, for events.
+    pub const fn place(&self) -> MessagePlace {
+        MessagePlace {
+            message: self.message,
+            conversation: self.conversation,
+            contact: self.contact,
+            number: self.number,
+            sequence: self.sequence,
+        }
+    }
+
     /// The conversation.
     pub const fn key(&self) -> ConversationKey {
         ConversationKey {

@@ -9,6 +9,7 @@
 )]
 
 use chrono::{DateTime, Utc};
+use sb_events::MessagePlace;
 use sb_ids::{ContactId, ConversationId, MessageId, NumberId, OrganizationId, PostId};
 use serde_json::Value;
 use uuid::Uuid;
@@ -62,6 +63,19 @@ pub struct AppliedChange {
     pub post: PostId,
     /// When that post arrived.
     pub received_at: DateTime<Utc>,
+}
+
+impl AppliedChange {
+    /// Where the message is, for events.
+    pub const fn place(&self) -> MessagePlace {
+        MessagePlace {
+            message: self.message,
+            conversation: self.conversation,
+            contact: self.contact,
+            number: self.number,
+            sequence: self.sequence,
+        }
+    }
 }
 
 impl Ingest<'_> {

@@ -6,6 +6,7 @@
 )]
 
 use chrono::{DateTime, Utc};
+use sb_events::MessagePlace;
 use sb_ids::{ContactId, ConversationId, MessageId, NumberId, OrganizationId};
 use uuid::Uuid;
 
@@ -65,6 +66,19 @@ pub struct AppliedStatus {
     pub number: NumberId,
     /// Its place.
     pub sequence: i64,
+}
+
+impl AppliedStatus {
+    /// Where the message is, for events.
+    pub const fn place(&self) -> MessagePlace {
+        MessagePlace {
+            message: self.message,
+            conversation: self.conversation,
+            contact: self.contact,
+            number: self.number,
+            sequence: self.sequence,
+        }
+    }
 }
 
 impl Ingest<'_> {

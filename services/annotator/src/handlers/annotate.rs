@@ -6,7 +6,7 @@ use sb_domain::Clock;
 use sb_domain::content::Artifact;
 use sb_events::proto::media::v1::MediaStored;
 use sb_events::proto::message::v1::{MessageAnnotated, MessageRef};
-use sb_events::{Origin, meta, organization_of, uuid_field};
+use sb_events::{MessagePlace, Origin, meta, organization_of, uuid_field};
 use sb_ids::{EventId, MediaId, OrganizationId};
 use sb_media::{MediaError, MediaKey, MediaStore};
 
@@ -88,7 +88,7 @@ impl Annotate {
                 organization,
                 origin,
             )),
-            message: message.map(reference),
+            message: message.and_then(reference),
             media_id: media.id.to_string(),
             outcome: if read.is_ok() { "done" } else { "failed" }.to_owned(),
         };
@@ -97,15 +97,15 @@ impl Annotate {
     }
 }
 
-fn reference(message: AnnotatedMessage) -> MessageRef {
-    MessageRef {
-        message_id: message.id.to_string(),
-        conversation_id: message.conversation.to_string(),
-        contact_id: message.contact.to_string(),
-        number_id: message.number.to_string(),
+fn reference(message: AnnotatedMessage) -> Option<MessageRef> {
+    let place = MessagePlace {
+        message: message.id,
+        conversation: message.conversation,
+        contact: message.contact,
+        number: message.number,
         sequence: message.sequence,
-        wamid: message.wamid.unwrap_or_default(),
-    }
+    };
+    place.named(message.wamid.unwrap_or_default())
 }
 
 impl EventHandler<MediaStored> for Annotate {

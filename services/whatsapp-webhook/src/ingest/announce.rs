@@ -5,10 +5,10 @@ use sb_db::dispatch::AdoptedStatus;
 use sb_db::ingest::{AppliedChange, AppliedStatus, KnownMessage, MessageSource, NewIngested};
 use sb_domain::content::Direction;
 use sb_events::proto::message::v1::{
-    MessageEchoed, MessageEdited, MessageImported, MessageReceived, MessageRef, MessageRevoked,
+    MessageEchoed, MessageEdited, MessageImported, MessageReceived, MessageRevoked,
     MessageStatusChanged,
 };
-use sb_events::{Addressed, Event, Origin, Topology, meta, micros};
+use sb_events::{Addressed, Event, MessagePlace, Origin, Topology, meta, micros};
 use sb_ids::{ConversationId, EventId, MessageId};
 
 use super::plan::Reported;
@@ -48,14 +48,14 @@ impl Announcer {
                 Origin::start(row.post.as_uuid()),
             )
         };
-        let message = Some(MessageRef {
-            message_id: id.to_string(),
-            conversation_id: conversation.to_string(),
-            contact_id: row.contact.to_string(),
-            number_id: row.number.to_string(),
+        let place = MessagePlace {
+            message: id,
+            conversation,
+            contact: row.contact,
+            number: row.number,
             sequence,
-            wamid: row.wamid.clone(),
-        });
+        };
+        let message = place.named(&row.wamid);
         let (content_type, content_json) =
             (row.content_type.to_owned(), bounded(&row.content_json));
         let sent_at_us = micros(row.message_at);
@@ -104,6 +104,13 @@ impl Announcer {
         row: &NewIngested,
         known: &KnownMessage,
     ) -> Result<Addressed, DbError> {
+        let place = MessagePlace {
+            message: known.id,
+            conversation: known.conversation,
+            contact: row.contact,
+            number: row.number,
+            sequence: known.sequence,
+        };
         let event = MessageEdited {
             meta: Some(meta(
                 EventId::derive(known.id.as_uuid(), "message.filled"),
@@ -111,14 +118,7 @@ impl Announcer {
                 row.organization,
                 Origin::start(row.post.as_uuid()),
             )),
-            message: Some(MessageRef {
-                message_id: known.id.to_string(),
-                conversation_id: known.conversation.to_string(),
-                contact_id: row.contact.to_string(),
-                number_id: row.number.to_string(),
-                sequence: known.sequence,
-                wamid: row.wamid.clone(),
-            }),
+            message: place.named(&row.wamid),
             content_type: row.content_type.to_owned(),
             content_json: bounded(&row.content_json),
             edited_at_us: micros(row.message_at),
@@ -137,14 +137,7 @@ impl Announcer {
                 Origin::start(change.post.as_uuid()),
             )
         };
-        let message = Some(MessageRef {
-            message_id: change.message.to_string(),
-            conversation_id: change.conversation.to_string(),
-            contact_id: change.contact.to_string(),
-            number_id: change.number.to_string(),
-            sequence: change.sequence,
-            wamid: change.wamid.clone(),
-        });
+        let message = change.place().named(&change.wamid);
         let at_us = micros(change.changed_at);
         let addressed = match &change.content {
             Some((content_type, content)) => Addressed::new(
@@ -183,14 +176,7 @@ impl Announcer {
                 applied.organization,
                 Origin::start(status.unit.source.post.as_uuid()),
             )),
-            message: Some(MessageRef {
-                message_id: applied.message.to_string(),
-                conversation_id: applied.conversation.to_string(),
-                contact_id: applied.contact.to_string(),
-                number_id: applied.number.to_string(),
-                sequence: applied.sequence,
-                wamid: update.wamid.clone(),
-            }),
+            message: applied.place().named(&update.wamid),
             status: update.status.clone(),
             status_at_us: micros(update.at),
             status_json: bounded(&update.raw_json),
@@ -209,14 +195,7 @@ impl Announcer {
                 outgoing.organization,
                 Origin::start(outgoing.message.as_uuid()),
             )),
-            message: Some(MessageRef {
-                message_id: outgoing.message.to_string(),
-                conversation_id: outgoing.conversation.to_string(),
-                contact_id: outgoing.contact.to_string(),
-                number_id: outgoing.number.to_string(),
-                sequence: outgoing.sequence,
-                wamid: status.wamid.clone(),
-            }),
+            message: outgoing.place().named(&status.wamid),
             status: status.status.clone(),
             status_at_us: micros(status.at),
             status_json: bounded(&status.raw.to_string()),

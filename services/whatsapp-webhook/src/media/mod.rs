@@ -23,8 +23,7 @@ use sb_domain::Clock;
 use sb_egress::Egress;
 use sb_events::consumers::MEDIA_TRIES;
 use sb_events::proto::media::v1::{FetchMedia, MediaFailed, MediaStored};
-use sb_events::proto::number::v1::NumberChanged;
-use sb_events::{Origin, meta, organization_of, uuid_field};
+use sb_events::{Origin, meta, number_changed, organization_of, uuid_field};
 use sb_ids::{EventId, MediaId, OrganizationId};
 use sb_media::{MediaStore, TakenFile};
 use sb_service::Lifecycle;
@@ -204,17 +203,7 @@ impl Fetcher {
             .await?
         {
             tracing::warn!(number.id = %file.number, "Meta does not accept the number's access token");
-            let event = NumberChanged {
-                // Not derived: a token may be refused again after it was replaced.
-                meta: Some(meta(
-                    EventId::new(now),
-                    now,
-                    organization,
-                    Origin::start(file.number.as_uuid()),
-                )),
-                number_id: file.number.to_string(),
-                changed: vec!["token_rejected_at".to_owned()],
-            };
+            let event = number_changed(organization, file.number, &["token_rejected_at"], now);
             tx.outbox().append(&event, now).await?;
         }
         tx.commit().await

@@ -5,9 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{Db, DbError, SystemReason};
 use sb_domain::Clock;
-use sb_events::proto::media::v1::FetchMedia;
-use sb_events::{Origin, meta};
-use sb_ids::EventId;
+use sb_events::fetch_media_again;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_mins(10);
@@ -46,16 +44,7 @@ async fn ask_again(db: &Db, now: DateTime<Utc>) -> Result<(), DbError> {
     let mut outbox = tx.outbox();
     let mut commands = Vec::with_capacity(files.len());
     for file in &files {
-        let command = FetchMedia {
-            // Not derived: the file is asked for once more.
-            meta: Some(meta(
-                EventId::new(now),
-                now,
-                file.organization,
-                Origin::start(file.id.as_uuid()),
-            )),
-            media_id: file.id.to_string(),
-        };
+        let command = fetch_media_again(file.organization, file.id, now);
         commands.push((file.organization, outbox.address(&command)?));
     }
     outbox.append_all(&commands, now).await?;

@@ -1,10 +1,9 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, post};
 use chrono::TimeDelta;
-use sb_events::proto::media::v1::FetchMedia;
-use sb_events::{Origin, meta};
+use sb_events::fetch_media_again;
 use sb_http::{Code, Problem, Problems, Tenant, needs};
-use sb_ids::{EventId, MediaId};
+use sb_ids::MediaId;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,16 +45,7 @@ pub(crate) async fn retry(
     if !asked {
         return Err(Problem::new(Code::MediaNotFailed));
     }
-    let command = FetchMedia {
-        // Not derived: the file is asked for once more.
-        meta: Some(meta(
-            EventId::new(now),
-            now,
-            organization,
-            Origin::start(id.as_uuid()),
-        )),
-        media_id: id.to_string(),
-    };
+    let command = fetch_media_again(organization, id, now);
     tx.outbox().append(&command, now).await?;
     let entry = audit::by_key(&tenant, "media.retry", "media", id, json!({}));
     tx.audit().append(&entry, now).await?;
