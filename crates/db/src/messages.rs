@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sb_domain::content::{Direction, MessageContent};
-use sb_domain::delivery::DeliveryState;
+use sb_domain::delivery::{DeliveryState, OnUnknown};
 use sb_ids::{AgentId, ApiKeyId, ContactId, ConversationId, MessageId, NumberId, TurnId, Wamid};
 use serde_json::Value;
 use uuid::Uuid;
@@ -71,6 +71,8 @@ pub struct Message {
     pub send_at: Option<DateTime<Utc>>,
     /// Not after.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When nobody knows whether Meta has it.
+    pub on_unknown: OnUnknown,
     /// How often it was tried.
     pub attempts: i32,
     /// Our code of the last refusal.
@@ -108,6 +110,7 @@ struct MessageRow {
     api_key_id: Option<Uuid>,
     send_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,
+    on_unknown: String,
     attempts: i32,
     error_code: Option<String>,
     error: Option<Value>,
@@ -146,6 +149,7 @@ impl MessageRow {
             api_key: self.api_key_id.map(Into::into),
             send_at: self.send_at,
             expires_at: self.expires_at,
+            on_unknown: OnUnknown::parse(&self.on_unknown).ok_or_else(|| unusable("on_unknown"))?,
             attempts: self.attempts,
             error_code: self.error_code,
             error: self.error,
@@ -165,7 +169,7 @@ macro_rules! messages {
         sqlx::query_as!(
             MessageRow,
             "SELECT id, conversation_id, number_id, contact_id, direction, content, wamid, sequence, state,
-                agent_id, turn_id, api_key_id, send_at, expires_at, attempts, error_code, error, message_at,
+                agent_id, turn_id, api_key_id, send_at, expires_at, on_unknown, attempts, error_code, error, message_at,
                 created_at, accepted_at, sent_at, delivered_at, read_at, failed_at
             FROM messages "
                 + $after,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sb_domain::content::{Direction, MessageContent};
+use sb_domain::delivery::OnUnknown;
 use sb_events::proto::dispatch::v1::SendMessage;
 use sb_events::proto::message::v1::MessageQueued;
 use sb_events::{MessagePlace, Origin, meta};
@@ -30,6 +31,8 @@ pub struct NewOutgoing {
     pub send_at: Option<DateTime<Utc>>,
     /// Not after.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When nobody knows whether Meta has it.
+    pub on_unknown: OnUnknown,
     /// What caused it.
     pub origin: Origin,
 }
@@ -165,19 +168,14 @@ impl MessageQueue<'_> {
         at: DateTime<Utc>,
     ) -> Result<(), DbError> {
         let content = serde_json::to_value(&new.content).unwrap_or(Value::Null);
-        let state = if direction == Direction::Outgoing {
-            "queued"
-        } else {
-            "stored"
-        };
-        let due = (direction == Direction::Outgoing).then(|| new.send_at.unwrap_or(at));
+        let (state, due) = begin(direction, new, at);
         sqlx::query!(
             r#"
             INSERT INTO messages (
                 organization_id, id, conversation_id, number_id, contact_id, direction, content_type, content,
                 sequence, state, agent_id, turn_id, api_key_id, send_at, expires_at, next_attempt_at,
-                message_at, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
+                message_at, created_at, on_unknown)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)
             "#,
             self.0.organization().as_uuid(),
             new.id.as_uuid(),
@@ -196,10 +194,23 @@ impl MessageQueue<'_> {
             new.expires_at,
             due,
             at,
+            new.on_unknown.as_str(),
         )
         .execute(self.0.connection())
         .await
         .map(drop)
         .map_err(DbError::of("messages.insert"))
+    }
+}
+
+/// A new message's state, and when it is due.
+fn begin(
+    direction: Direction,
+    new: &NewOutgoing,
+    at: DateTime<Utc>,
+) -> (&'static str, Option<DateTime<Utc>>) {
+    match direction {
+        Direction::Outgoing => ("queued", Some(new.send_at.unwrap_or(at))),
+        Direction::Incoming | Direction::Internal => ("stored", None),
     }
 }

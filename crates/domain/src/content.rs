@@ -2,12 +2,21 @@
 //!
 //! This is a stored format: variants and fields are only added, never renamed.
 
+mod files;
+mod interactive;
 mod received;
+mod template;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use files::StoredFile;
+pub use interactive::{
+    Action, CarouselCard, FlowAction, Header, InteractivePart, ListRow, ListSection,
+    ProductReference, ProductSection, ReplyButton,
+};
 pub use received::{CallPermissionReply, OrderItem, SystemNotice};
+pub use template::{Marketing, ProductPolicy, TemplatePart};
 
 /// Who a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,11 +98,19 @@ pub enum Part {
         /// Ask WhatsApp for a preview of the first link.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         preview_url: bool,
+        /// Something the contact needs to know about an order or an account: Meta sends it as a utility message, also
+        /// outside the customer service window, and without an approved template.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        utility: bool,
     },
     /// A file.
     Media(MediaPart),
     /// An approved template with its parameters.
     Template(TemplatePart),
+    /// A message with something to tap.
+    Interactive(InteractivePart),
+    /// In a group: keeps a message at the top of the chat.
+    Pin(Pin),
     /// An emoji on another message; an empty one takes it back.
     Reaction {
         /// The wamid of the message reacted to.
@@ -196,7 +213,7 @@ pub enum Part {
 }
 
 /// Kinds of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// A picture.
@@ -255,16 +272,17 @@ pub struct MediaPart {
     pub animated: bool,
 }
 
-/// A template to send.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TemplatePart {
-    /// The approved name.
-    pub name: String,
-    /// The language code, `en_US`.
-    pub language: String,
-    /// Meta's parameter components, in Meta's form.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub components: Vec<Value>,
+/// Keeps a message at the top of a group's chat, or ends that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The wamid of the message.
+    pub message_id: String,
+    /// Take it away again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpin: bool,
+    /// How long it stays: 1, 7 or 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
 }
 
 /// What annotation made of a file.
@@ -305,6 +323,7 @@ impl MessageContent {
         Self::of(Part::Text {
             body: body.into(),
             preview_url: false,
+            utility: false,
         })
     }
 
@@ -319,6 +338,8 @@ impl MessageContent {
             Part::Text { .. } => "text",
             Part::Media(media) => media.kind.as_str(),
             Part::Template(_) => "template",
+            Part::Interactive(_) => "interactive",
+            Part::Pin(_) => "pin",
             Part::Reaction { .. } => "reaction",
             Part::Location { .. } => "location",
             Part::Note { .. } => "note",
@@ -345,7 +366,9 @@ impl MessageContent {
             Part::ButtonReply { title, .. } | Part::ListReply { title, .. } => Some(title),
             Part::Order { text, .. } => text.as_deref(),
             Part::System(notice) => notice.body.as_deref(),
+            Part::Interactive(message) => message.body.as_deref(),
             Part::Template(_)
+            | Part::Pin(_)
             | Part::Reaction { .. }
             | Part::Location { .. }
             | Part::Contacts { .. }
@@ -383,6 +406,10 @@ mod tests {
             r#"{"type":"request_welcome"}"#,
             r#"{"type":"unsupported","meta_type":"poll_creation","errors":[{"code":131051}]}"#,
             r#"{"type":"media_placeholder","referred_product":{"catalog_id":"1"}}"#,
+            r#"{"type":"text","body":"hi","utility":true}"#,
+            r#"{"type":"template","name":"t","language":"en_US","marketing":{"product_policy":"strict"}}"#,
+            r#"{"type":"interactive","body":"b","action":{"type":"buttons","buttons":[{"id":"1","title":"Yes"}]}}"#,
+            r#"{"type":"pin","message_id":"wamid.1","days":7}"#,
         ];
         for json in stored {
             let content: MessageContent = serde_json::from_str(json).unwrap();

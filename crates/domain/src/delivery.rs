@@ -32,6 +32,40 @@ pub enum DeliveryState {
     Canceled,
 }
 
+/// What happens to an `unknown` message when no status says what became of it before the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It stays `unknown` until a status or a person decides.
+    #[default]
+    Hold,
+    /// It is sent once more: the contact may get it twice.
+    Resend,
+    /// It counts as failed: the contact may have it all the same.
+    Fail,
+}
+
+impl OnUnknown {
+    /// The word in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Resend => "resend",
+            Self::Fail => "fail",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "hold" => Some(Self::Hold),
+            "resend" => Some(Self::Resend),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
+
 /// What Meta reports about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod clock;
 pub mod content;
 pub mod delivery;
+pub mod formatting;
 pub mod identity;
 pub mod outgoing;
 pub mod window;

@@ -10,6 +10,7 @@ mod spool;
 mod storage;
 mod store;
 mod thumbnail;
+mod voice;
 
 pub use error::MediaError;
 pub use intake::{IntakeError, TakenFile};
@@ -19,3 +20,4 @@ pub use scan::ScannerAway;
 pub use spool::{Spool, SpoolError, SpooledFile, TooManyBytes};
 pub use store::{MediaStore, Reading, StoredObject};
 pub use thumbnail::THUMBNAIL_TYPE;
+pub use voice::{VOICE_TYPE, VoiceError, is_voice_note, voice_note};

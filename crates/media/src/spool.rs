@@ -168,6 +168,20 @@ impl SpooledFile {
         ))
     }
 
+    /// All bytes in pieces, for somebody who keeps the file.
+    ///
+    /// # Errors
+    /// [`MediaError::Spool`].
+    pub async fn into_pieces(
+        mut self,
+    ) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + 'static, MediaError> {
+        self.rewind().await?;
+        Ok(tokio_util::io::ReaderStream::with_capacity(
+            self.file,
+            PIECE_BYTES,
+        ))
+    }
+
     /// A second handle for code that reads and seeks without `await`; both have one position.
     pub(crate) async fn blocking_handle(&mut self) -> Result<std::fs::File, MediaError> {
         self.rewind().await?;

@@ -7,6 +7,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::interactive_schema::InteractivePartSchema;
+
+#[cfg(test)]
+mod tests;
+
 /// A message's content: what it says, and what surrounds it.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Content)]
@@ -46,37 +51,14 @@ pub(crate) enum PartSchema {
         /// Ask WhatsApp for a preview of the first link.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         preview_url: bool,
+        /// Something the contact needs to know about an order or an account: sent as a utility message, also outside the
+        /// customer service window.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        utility: bool,
     },
     /// A file.
     #[schema(title = "Media")]
-    Media {
-        /// What kind of file.
-        kind: MediaKindSchema,
-        /// A public HTTP(S) address that Meta fetches.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        link: Option<String>,
-        /// Meta's media id.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        meta_media_id: Option<String>,
-        /// Received only: our stored file.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        media_id: Option<Uuid>,
-        /// Up to 1024 characters; not for audio and stickers.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        caption: Option<String>,
-        /// The name shown for documents.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        filename: Option<String>,
-        /// The MIME type, when known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        mime_type: Option<String>,
-        /// A voice note rather than a sound file.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        voice: bool,
-        /// Received only: a sticker that moves.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        animated: bool,
-    },
+    Media(MediaSchema),
     /// An approved template; the only thing that may be sent while the window is closed.
     #[schema(title = "Template")]
     Template {
@@ -84,9 +66,30 @@ pub(crate) enum PartSchema {
         name: String,
         /// The language code, `en_US`.
         language: String,
-        /// Meta's parameter components, in Meta's form.
+        /// Meta's parameter components, in Meta's form. A file of yours is named by `media_id` in the place of `id`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         components: Vec<Value>,
+        /// Goes through Meta's Marketing Messages API.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        marketing: Option<MarketingSchema>,
+    },
+    /// A message with something to tap.
+    #[schema(title = "Interactive", example = json!({
+        "type": "interactive", "body": "Shall we deliver tomorrow?",
+        "action": { "type": "buttons", "buttons": [{ "id": "yes", "title": "Yes" }, { "id": "no", "title": "No" }] }
+    }))]
+    Interactive(InteractivePartSchema),
+    /// In a group: keeps a message at the top of the chat.
+    #[schema(title = "Pin")]
+    Pin {
+        /// The wamid of the message.
+        message_id: String,
+        /// Take it away again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unpin: bool,
+        /// How long it stays: 1, 7 or 30 days.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<u32>,
     },
     /// An emoji on another message; an empty one takes it back.
     #[schema(title = "Reaction")]
@@ -120,7 +123,7 @@ pub(crate) enum PartSchema {
         /// What is noted.
         text: String,
     },
-    /// Received only: cards of people, in Meta's form.
+    /// Cards of people, in Meta's form: `name.formatted_name` and one more part of the name are needed.
     #[schema(title = "Contacts")]
     Contacts {
         /// The cards.
@@ -239,6 +242,63 @@ pub(crate) enum PartSchema {
     },
 }
 
+/// A file in a message; it comes from one of `link`, `meta_media_id` and `media_id`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MediaContent)]
+pub(crate) struct MediaSchema {
+    /// What kind of file.
+    kind: MediaKindSchema,
+    /// A public HTTP(S) address that Meta fetches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    /// Meta's media id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    meta_media_id: Option<String>,
+    /// A file that was uploaded here, or received: Meta gets a copy before the message is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    media_id: Option<Uuid>,
+    /// Up to 1024 characters; not for audio and stickers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caption: Option<String>,
+    /// The name shown for documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filename: Option<String>,
+    /// The MIME type, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mime_type: Option<String>,
+    /// A voice note rather than a sound file: any sound of yours is converted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    voice: bool,
+    /// Received only: a sticker that moves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    animated: bool,
+}
+
+/// How a template goes through the Marketing Messages API.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Marketing)]
+pub(crate) struct MarketingSchema {
+    /// What happens when that API cannot send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    product_policy: Option<ProductPolicySchema>,
+    /// Whether Meta may use what the contact does with the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message_activity_sharing: Option<bool>,
+}
+
+/// What happens when the Marketing Messages API cannot send a message.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProductPolicy)]
+pub(crate) enum ProductPolicySchema {
+    /// It goes through the Cloud API.
+    CloudApiFallback,
+    /// It fails.
+    Strict,
+}
+
 /// One line of a cart.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = OrderItem)]
@@ -342,163 +402,4 @@ pub(crate) struct AgentConfigSchema {
     /// Mark the contact's message as read and show typing while the model works.
     #[schema(required = false, default = true)]
     read_and_typing: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use sb_domain::agent::AgentConfig;
-    use sb_domain::content::{
-        Artifact, ArtifactKind, CallPermissionReply, Forwarded, MediaKind, MediaPart,
-        MessageContent, OrderItem, Part, SystemNotice, TemplatePart,
-    };
-    use sb_ids::MediaId;
-    use serde_json::json;
-
-    use super::*;
-
-    fn media(kind: MediaKind) -> Part {
-        Part::Media(MediaPart {
-            kind,
-            link: Some("https://x.test/y".to_owned()),
-            meta_media_id: Some("1".to_owned()),
-            media_id: Some(MediaId::from_uuid(Uuid::nil())),
-            caption: Some("c".to_owned()),
-            filename: Some("f".to_owned()),
-            mime_type: Some("image/png".to_owned()),
-            voice: true,
-            animated: true,
-        })
-    }
-
-    fn received_parts() -> Vec<Part> {
-        let text = || Some("t".to_owned());
-        vec![
-            Part::Contacts {
-                contacts: vec![json!({ "name": {} })],
-            },
-            Part::ButtonReply {
-                id: "1".to_owned(),
-                title: "t".to_owned(),
-                template: true,
-            },
-            Part::ListReply {
-                id: "1".to_owned(),
-                title: "t".to_owned(),
-                description: text(),
-            },
-            Part::FlowReply {
-                name: "flow".to_owned(),
-                body: "b".to_owned(),
-                response: json!({ "a": 1 }),
-            },
-            Part::CallPermissionReply(CallPermissionReply {
-                accepted: true,
-                permanent: true,
-                expires_at: DateTime::from_timestamp(1, 0),
-                automatic: true,
-            }),
-            Part::Order {
-                catalog_id: "1".to_owned(),
-                text: text(),
-                items: vec![OrderItem {
-                    retailer_id: "r".to_owned(),
-                    quantity: 1,
-                    price: json!(7.99),
-                    currency: "EUR".to_owned(),
-                }],
-            },
-            Part::System(SystemNotice {
-                kind: "k".to_owned(),
-                body: text(),
-                wa_id: text(),
-                user_id: text(),
-                parent_user_id: text(),
-                previous_user_id: text(),
-                previous_parent_user_id: text(),
-                identity: Some(json!({})),
-            }),
-            Part::RequestWelcome {},
-            Part::Unsupported {
-                meta_type: text(),
-                errors: vec![json!({})],
-            },
-            Part::MediaPlaceholder {},
-        ]
-    }
-
-    fn every_content() -> Vec<MessageContent> {
-        let parts = [
-            Part::Text {
-                body: "b".to_owned(),
-                preview_url: true,
-            },
-            media(MediaKind::Image),
-            media(MediaKind::Audio),
-            media(MediaKind::Video),
-            media(MediaKind::Document),
-            media(MediaKind::Sticker),
-            Part::Template(TemplatePart {
-                name: "n".to_owned(),
-                language: "en".to_owned(),
-                components: vec![json!({ "type": "body" })],
-            }),
-            Part::Reaction {
-                message_id: "wamid.1".to_owned(),
-                emoji: "x".to_owned(),
-            },
-            Part::Location {
-                latitude: 1.0,
-                longitude: 2.0,
-                name: Some("n".to_owned()),
-                address: Some("a".to_owned()),
-                url: Some("https://x.test".to_owned()),
-            },
-            Part::Note {
-                text: "t".to_owned(),
-            },
-            Part::Raw {
-                meta_type: "order".to_owned(),
-                raw: json!({}),
-            },
-        ];
-        parts
-            .into_iter()
-            .chain(received_parts())
-            .map(|part| MessageContent {
-                reply_to: Some("wamid.2".to_owned()),
-                forwarded: Some(Forwarded::Frequently),
-                referral: Some(json!({ "source": "ad" })),
-                referred_product: Some(json!({ "catalog_id": "1" })),
-                group_id: Some("g".to_owned()),
-                artifacts: vec![Artifact {
-                    kind: ArtifactKind::Description,
-                    text: "t".to_owned(),
-                }],
-                ..MessageContent::of(part)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_described_content_is_the_stored_one() {
-        for content in every_content() {
-            let stored = serde_json::to_value(&content).unwrap();
-            let described: ContentSchema = serde_json::from_value(stored.clone()).unwrap();
-            assert_eq!(serde_json::to_value(described).unwrap(), stored);
-        }
-    }
-
-    #[test]
-    fn the_described_agent_is_the_stored_one() {
-        let config = AgentConfig {
-            temperature: Some(0.5),
-            max_tokens: Some(1),
-            response_delay_seconds: Some(1),
-            welcome_message: Some("w".to_owned()),
-            ..AgentConfig::default()
-        };
-        let stored = serde_json::to_value(&config).unwrap();
-        let described: AgentConfigSchema = serde_json::from_value(stored.clone()).unwrap();
-        assert_eq!(serde_json::to_value(described).unwrap(), stored);
-    }
 }

@@ -19,6 +19,7 @@ mod docs;
 mod event_stream;
 mod handlers;
 mod housekeeping;
+mod interactive_schema;
 mod last_event_id;
 mod list;
 mod media_links;

@@ -12,12 +12,13 @@ use sb_domain::Clock;
 use sb_egress::Egress;
 use sb_events::consumers::dispatch;
 use sb_ids::Shard;
+use sb_media::MediaStore;
 use sb_outbox::Relay;
 use sb_service::{Health, Lifecycle};
 use sb_vault::Vault;
 use tokio::sync::mpsc;
 
-use crate::engine::{Arrival, Engine, Tools};
+use crate::engine::{Arrival, Engine, Tools, Uploads};
 use crate::events::Announcer;
 use crate::handlers::CommandHandler;
 use crate::metrics::Metrics;
@@ -48,6 +49,8 @@ pub struct App {
     db: Db,
     graph: Graph,
     vault: Vault,
+    media: MediaStore,
+    ffmpeg: String,
     clock: Clock,
     settings: DispatcherSettings,
     outbox: OutboxSettings,
@@ -63,6 +66,7 @@ impl App {
         let egress = Egress::new(&settings.egress).context("preparing outgoing HTTP")?;
         let meta = &settings.meta;
         let graph = Graph::new(egress, &meta.graph_url, &meta.api_version);
+        let media = MediaStore::open(&settings.media).context("opening the media storage")?;
         let bus = Bus::connect(&settings.nats)
             .await
             .context("connecting to NATS")?;
@@ -89,6 +93,8 @@ impl App {
             db,
             graph,
             vault,
+            media,
+            ffmpeg: settings.media.ffmpeg.clone(),
             clock: Clock::system(),
             settings: settings.dispatcher.clone(),
             outbox: settings.outbox.clone(),
@@ -139,6 +145,7 @@ impl App {
             db: self.db.clone(),
             graph: self.graph.clone().with_timeout(timeout),
             tokens: tokens.clone(),
+            uploads: Uploads::new(self.media.clone(), self.graph.clone(), &self.ffmpeg),
             publisher: self.bus.publisher().with_deadline(NUDGE_DEADLINE),
             announcer: Announcer::new(self.bus.topology().clone()),
             clock: self.clock.clone(),

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use sb_db::DbError;
-use sb_db::dispatch::{AdoptedStatus, ConversationKey, OutgoingRef, Refusal};
+use sb_db::dispatch::{AdoptedStatus, ConversationKey, OutgoingRef, Refusal, SettledUnknown};
 use sb_domain::delivery::DeliveryState;
 use sb_events::proto::dispatch::v1::SendMessage;
 use sb_events::proto::message::v1::{MessageAccepted, MessageFailed, MessageStatusChanged};
@@ -71,6 +71,22 @@ impl Announcer {
             at,
         };
         self.not_sent(fact, DeliveryState::Unknown, code, String::new())
+    }
+
+    /// Nothing was heard of the message, and its sender wanted that to count as a failure.
+    pub(crate) fn never_known(
+        &self,
+        unknown: &SettledUnknown,
+        code: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Addressed, DbError> {
+        let fact = Fact {
+            outgoing: unknown.outgoing,
+            attempt: unknown.attempt,
+            origin: Origin::start(unknown.outgoing.message.as_uuid()),
+            at,
+        };
+        self.not_sent(fact, DeliveryState::Failed, code, String::new())
     }
 
     fn not_sent(

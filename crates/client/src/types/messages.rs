@@ -2,6 +2,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sb_domain::content::{Direction, MessageContent};
+use sb_domain::delivery::OnUnknown;
 use sb_ids::{AgentId, ApiKeyId, ContactId, ConversationId, MessageId, NumberId, Wamid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +12,9 @@ use serde_json::Value;
 pub struct Message {
     /// Its id.
     pub id: MessageId,
+    /// The messages after it, when a text was split.
+    #[serde(default)]
+    pub following: Vec<MessageId>,
     /// Where it belongs.
     pub conversation_id: ConversationId,
     /// The organization's number.
@@ -98,6 +102,15 @@ pub struct SendMessage {
     /// The same as a time from `send_at`, or from now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
+    /// What happens when nobody knows whether Meta has it; it stays `unknown` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_unknown: Option<OnUnknown>,
+    /// The text, or the caption, is Markdown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub markdown: bool,
+    /// A text that is too long for one message may become several.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub split: bool,
 }
 
 impl SendMessage {
@@ -111,6 +124,9 @@ impl SendMessage {
             send_at: None,
             expires_at: None,
             ttl_seconds: None,
+            on_unknown: None,
+            markdown: false,
+            split: false,
         }
     }
 
@@ -129,6 +145,9 @@ impl SendMessage {
             send_at: None,
             expires_at: None,
             ttl_seconds: None,
+            on_unknown: None,
+            markdown: false,
+            split: false,
         }
     }
 

@@ -49,7 +49,7 @@ impl Graph {
     /// [`GraphError`]; only [`GraphError::NotSent`] and refusals are known not to have sent it.
     ///
     /// # Source
-    /// Meta, "Send messages": `POST /{phone_number_id}/messages`.
+    /// Meta, "Send messages": `POST /{phone_number_id}/messages`, and "Marketing Messages API" for what goes there.
     pub async fn send_message(
         &self,
         token: &Secret,
@@ -57,7 +57,8 @@ impl Graph {
         body: &SendBody,
     ) -> Result<SendReceipt, GraphError> {
         const OPERATION: &str = "meta.messages.send";
-        let request = self.post(token, &format!("{from}/messages")).json(body);
+        let path = format!("{from}/{}", body.endpoint().as_str());
+        let request = self.post(token, &path).json(body);
         let sent = request.send(OPERATION).await;
         let expected = "messages[0].id";
         let answer: SendAnswer = read(OPERATION, expected, sent).await?;

@@ -22,10 +22,10 @@ use sb_egress::{Egress, EgressRequest};
 
 pub use apps::{GranularScope, SubscribedApp, TokenInfo};
 pub use error::GraphError;
-pub use media::{DownloadError, MediaLink};
+pub use media::{DownloadError, MediaLink, Upload};
 pub use messages::SendReceipt;
 pub use numbers::PhoneNumberProfile;
-pub use send_body::{CALLBACK_DATA_MAX, Recipient, SendBody, SendBodyError};
+pub use send_body::{CALLBACK_DATA_MAX, Endpoint, Recipient, SendBody, SendBodyError};
 
 /// A client of the Graph API; cheap to clone.
 #[derive(Debug, Clone)]

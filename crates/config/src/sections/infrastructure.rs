@@ -139,6 +139,8 @@ section! {
         /// Address of clamd, `host:port`, which looks at each file before it is kept; empty for none. Its
         /// `StreamMaxLength` has to be the size limit of files at least.
         clamd: String = String::new(),
+        /// The program that makes voice notes of other sounds: a name on the path, or a path.
+        ffmpeg: String = "ffmpeg".to_owned(),
     }
 }
 

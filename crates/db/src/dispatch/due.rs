@@ -2,6 +2,7 @@
 //! dispatcher held.
 
 use chrono::{DateTime, Utc};
+use sb_domain::delivery::OnUnknown;
 use sb_ids::NumberId;
 use uuid::Uuid;
 
@@ -17,6 +18,17 @@ pub struct LostMessage {
     pub attempt: i32,
     /// When that attempt was claimed.
     pub sending_at: Option<DateTime<Utc>>,
+}
+
+/// A message of which nobody knows whether Meta has it, and what was done about that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettledUnknown {
+    /// The message.
+    pub outgoing: OutgoingRef,
+    /// The attempt whose answer was lost.
+    pub attempt: i32,
+    /// What its sender wanted.
+    pub policy: OnUnknown,
 }
 
 struct KeyRow {
@@ -153,7 +165,7 @@ impl Dispatch<'_> {
             FROM (
                 SELECT organization_id, id
                 FROM messages
-                WHERE state = 'sending' AND next_attempt_at <= $1
+                WHERE state = 'sending' AND next_attempt_at <= $1 AND sending_at IS NOT NULL
                 ORDER BY next_attempt_at
                 LIMIT $4
                 FOR UPDATE SKIP LOCKED
@@ -187,46 +199,58 @@ impl Dispatch<'_> {
             .collect())
     }
 
-    /// Unknown messages whose deadline has passed without a status. They stay `unknown` and are not looked at
-    /// again, so each is returned once.
+    /// Unknown messages whose deadline has passed without a status, after what their senders wanted for that case was
+    /// done: they stay `unknown` and are not looked at again, are queued once more, or have failed with `error_code`.
     ///
     /// # Errors
     /// [`DbError::Query`].
-    pub async fn hold_unknown(
+    pub async fn settle_unknown(
         &mut self,
         at: DateTime<Utc>,
+        error_code: &str,
         limit: i64,
-    ) -> Result<Vec<OutgoingRef>, DbError> {
+    ) -> Result<Vec<SettledUnknown>, DbError> {
         let rows = sqlx::query!(
             r#"
             UPDATE messages m
-            SET next_attempt_at = NULL
+            SET next_attempt_at = CASE s.on_unknown WHEN 'resend' THEN $1 END,
+                state = CASE s.on_unknown WHEN 'resend' THEN 'queued' WHEN 'fail' THEN 'failed' ELSE m.state END,
+                failed_at = CASE s.on_unknown WHEN 'fail' THEN $1 ELSE m.failed_at END,
+                error_code = CASE s.on_unknown WHEN 'fail' THEN $2 ELSE m.error_code END,
+                -- Sent once more, not every time: what is lost again is held.
+                on_unknown = CASE s.on_unknown WHEN 'resend' THEN 'hold' ELSE m.on_unknown END
             FROM (
-                SELECT organization_id, id
+                SELECT organization_id, id, on_unknown
                 FROM messages
                 WHERE state = 'unknown' AND next_attempt_at <= $1
                 ORDER BY next_attempt_at
-                LIMIT $2
+                LIMIT $3
                 FOR UPDATE SKIP LOCKED
             ) s
             WHERE m.organization_id = s.organization_id AND m.id = s.id
-            RETURNING m.organization_id, m.id, m.conversation_id, m.contact_id, m.number_id, m.sequence
+            RETURNING m.organization_id, m.id, m.conversation_id, m.contact_id, m.number_id, m.sequence, m.attempts,
+                s.on_unknown
             "#,
             at,
+            error_code,
             limit,
         )
         .fetch_all(self.0.connection())
         .await
-        .map_err(DbError::of("messages.hold_unknown"))?;
+        .map_err(DbError::of("messages.settle_unknown"))?;
         Ok(rows
             .into_iter()
-            .map(|row| OutgoingRef {
-                organization: row.organization_id.into(),
-                message: row.id.into(),
-                conversation: row.conversation_id.into(),
-                contact: row.contact_id.into(),
-                number: row.number_id.into(),
-                sequence: row.sequence,
+            .map(|row| SettledUnknown {
+                outgoing: OutgoingRef {
+                    organization: row.organization_id.into(),
+                    message: row.id.into(),
+                    conversation: row.conversation_id.into(),
+                    contact: row.contact_id.into(),
+                    number: row.number_id.into(),
+                    sequence: row.sequence,
+                },
+                attempt: row.attempts,
+                policy: OnUnknown::parse(&row.on_unknown).unwrap_or_default(),
             })
             .collect())
     }

@@ -10,6 +10,7 @@
 
 mod claim;
 mod due;
+mod preparing;
 mod record;
 mod statuses;
 
@@ -17,7 +18,7 @@ use sb_events::MessagePlace;
 use sb_ids::{ContactId, ConversationId, MessageId, NumberId, OrganizationId};
 
 pub use claim::{Address, ClaimedMessage, SendingNumber};
-pub use due::LostMessage;
+pub use due::{LostMessage, SettledUnknown};
 pub use record::{Acceptance, Attempt, AttemptOutcome, Refusal, RejectedToken};
 pub use statuses::AdoptedStatus;
 

@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sb_db::ingest::QuarantinedUpdate;
 use sb_db::{Db, Identity, SystemReason, TenantTx, TurnKey, TurnRequest};
 use sb_domain::content::MessageContent;
+use sb_domain::delivery::OnUnknown;
 use sb_ids::WaId;
 use sb_testkit::{Servers, TenantSeed, TestTenant};
 use sqlx::types::Uuid;
@@ -305,6 +306,7 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
         api_key: None,
         send_at: None,
         expires_at: None,
+        on_unknown: OnUnknown::Hold,
         origin: sb_events::Origin::default(),
     };
     let queued = tx.queue().send(&outgoing, now()).await.unwrap();

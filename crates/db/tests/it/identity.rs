@@ -11,6 +11,7 @@ use sb_db::{
 };
 use sb_domain::Clock;
 use sb_domain::content::MessageContent;
+use sb_domain::delivery::OnUnknown;
 use sb_domain::identity::{IdentityKind, Ids, Observation, match_key};
 use sb_events::Origin;
 use sb_ids::{Bsuid, ContactId, ConversationId, MessageId, WaId};
@@ -96,6 +97,7 @@ impl World {
             api_key: None,
             send_at: None,
             expires_at: None,
+            on_unknown: OnUnknown::Hold,
             origin: Origin::default(),
         };
         let mut tx = self.tx().await;

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{
     ActivityKey, AgentChange, AuditEntry, ConversationChange, ConversationFilter, DbError,
-    FetchedFile, FlowEndpointChange, FlowHandler, HeldTurn, Identity, NewFlowEndpoint, NewFlowKey,
-    NewMedia, NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange, PageRequest,
-    QuarantineFilter, RotatedFlowKey, SequenceKey, TenantTx, TurnKey,
+    FetchedFile, FlowEndpointChange, FlowHandler, HeldTurn, Identity, MediaUpload, NewFlowEndpoint,
+    NewFlowKey, NewMedia, NewOutgoing, NumberChange, NumberProfile, Order, OrganizationChange,
+    PageRequest, QuarantineFilter, RotatedFlowKey, SequenceKey, TenantTx, TurnKey,
 };
 use sb_domain::Clock;
-use sb_domain::content::{Artifact, ArtifactKind, MediaKind, MessageContent};
+use sb_domain::content::{Artifact, ArtifactKind, MediaKind, MessageContent, StoredFile};
+use sb_domain::delivery::OnUnknown;
 use sb_events::Origin;
 use sb_ids::{
     AgentId, ApiKeyId, ContactId, ConversationId, FlowEndpointId, FlowKeyId, MediaId, MessageId,
@@ -107,6 +108,7 @@ fn outgoing(mine: &Known, conversation: ConversationId) -> NewOutgoing {
         api_key: None,
         send_at: None,
         expires_at: None,
+        on_unknown: OnUnknown::Hold,
         origin: Origin::default(),
     }
 }
@@ -167,6 +169,23 @@ fn rotated_flow_key(mine: &Known) -> RotatedFlowKey {
         public_key_pem: mine.mark.to_owned(),
         private_key_sealed: mine.mark.as_bytes().to_vec(),
         previous: Some((mine.mark.as_bytes().to_vec(), now())),
+    }
+}
+
+fn stored_file(of: &Known) -> StoredFile {
+    StoredFile {
+        id: of.media,
+        kind: MediaKind::Document,
+        voice: false,
+    }
+}
+
+fn media_upload(of: &Known, mark: &str) -> MediaUpload {
+    MediaUpload {
+        media: of.media,
+        voice: false,
+        meta_media_id: mark.to_owned(),
+        expires_at: now() + TimeDelta::days(1),
     }
 }
 
@@ -252,6 +271,12 @@ operations! {
     "media_fetches.confirm" false |tx, mine, of| tx.media_fetches().confirm(of.media, &fetched(mine));
     "media_fetches.fail" false |tx, mine, of| tx.media_fetches().fail(of.media, mine.mark);
     "media_fetches.want_again" false |tx, mine, of| tx.media_fetches().want_again(of.media, now(), now());
+    "media_uploads.find" false |tx, mine, of| async {
+        let found = tx.media_uploads().find(of.number, &[stored_file(of)], now()).await?;
+        Ok::<_, DbError>(found.into_iter().map(|upload| upload.meta_media_id).collect::<Vec<_>>())
+    };
+    "media_uploads.save" false |tx, mine, of| tx.media_uploads().save(of.number, &media_upload(of, mine.mark), now());
+    "media_uploads.forget" false |tx, mine, of| tx.media_uploads().forget(of.number, &[stored_file(of)]);
     "annotations.save_done" false |tx, mine, of| tx.annotations().save_done(of.media, &artifacts(mine), now());
     "annotations.save_failed" false |tx, mine, of| tx.annotations().save_failed(of.media, mine.mark, now());
     "annotations.attach" false |tx, mine, of| tx.annotations().attach(of.message, &artifacts(mine));

@@ -1,5 +1,21 @@
 //! What may be sent: checked before anything is queued, so that a caller learns of a mistake at once.
+//!
+//! `validate` goes over a message's content, `files` over a file that stands ready, `split` cuts a text that is too
+//! long.
 
+mod check;
+mod contacts;
+mod files;
+mod interactive;
+mod split;
+mod template;
+
+use std::borrow::Cow;
+
+pub use files::{FileLimit, check_file, file_limit};
+pub use split::split;
+
+use self::check::{Path, bounded, malformed};
 use crate::content::{MediaKind, MediaPart, MessageContent, Part};
 
 /// Longest text body, in characters.
@@ -14,11 +30,8 @@ pub const TEXT_MAX: usize = 4096;
 /// Meta, "Image messages", 2026.
 pub const CAPTION_MAX: usize = 1024;
 
-/// Longest template name.
-///
-/// # Source
-/// Meta, "Template components", 2026.
-pub const TEMPLATE_NAME_MAX: usize = 512;
+/// Longest id of Meta's that is accepted.
+const ID_MAX: usize = 512;
 
 /// Why content cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,25 +40,37 @@ pub enum InvalidContent {
     #[error("`{field}` must not be empty")]
     Empty {
         /// Path of the field in the content.
-        field: &'static str,
+        field: String,
     },
     /// A field is longer than Meta takes.
     #[error("`{field}` has {length} characters, Meta accepts {limit}")]
     TooLong {
         /// Path of the field in the content.
-        field: &'static str,
+        field: String,
         /// Its length in characters.
         length: usize,
         /// The limit in characters.
         limit: usize,
     },
+    /// A list has fewer or more elements than Meta takes.
+    #[error("`{field}` has {count} elements, Meta accepts {least} to {most}")]
+    Count {
+        /// Path of the field in the content.
+        field: String,
+        /// Its elements.
+        count: usize,
+        /// The fewest.
+        least: usize,
+        /// The most.
+        most: usize,
+    },
     /// A field has a form Meta does not take.
     #[error("`{field}` {rule}")]
     Malformed {
         /// Path of the field in the content.
-        field: &'static str,
+        field: String,
         /// The rule it breaks.
-        rule: &'static str,
+        rule: Cow<'static, str>,
     },
     /// This kind of content cannot be sent.
     #[error("content of type `{kind}` cannot be sent")]
@@ -56,59 +81,16 @@ pub enum InvalidContent {
 }
 
 impl InvalidContent {
-    /// The field at fault.
-    pub const fn field(&self) -> &'static str {
+    /// The field at fault, as `action.sections[1].rows[0].title`.
+    pub fn field(&self) -> &str {
         match self {
-            Self::Empty { field } | Self::TooLong { field, .. } | Self::Malformed { field, .. } => {
-                field
-            }
+            Self::Empty { field }
+            | Self::TooLong { field, .. }
+            | Self::Count { field, .. }
+            | Self::Malformed { field, .. } => field,
             Self::NotSendable { .. } => "type",
         }
     }
-}
-
-fn bounded(field: &'static str, text: &str, limit: usize) -> Result<(), InvalidContent> {
-    let length = text.chars().count();
-    if length == 0 {
-        return Err(InvalidContent::Empty { field });
-    }
-    if length > limit {
-        return Err(InvalidContent::TooLong {
-            field,
-            length,
-            limit,
-        });
-    }
-    Ok(())
-}
-
-fn check_media(media: &MediaPart) -> Result<(), InvalidContent> {
-    match (&media.link, &media.meta_media_id) {
-        (Some(link), None) if link.starts_with("https://") || link.starts_with("http://") => {}
-        (Some(_), None) => {
-            return Err(InvalidContent::Malformed {
-                field: "link",
-                rule: "must be an http(s) URL",
-            });
-        }
-        (None, Some(id)) => bounded("meta_media_id", id, 256)?,
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(InvalidContent::Malformed {
-                field: "link",
-                rule: "or `meta_media_id` must be given, not both",
-            });
-        }
-    }
-    let Some(caption) = &media.caption else {
-        return Ok(());
-    };
-    if matches!(media.kind, MediaKind::Audio | MediaKind::Sticker) {
-        return Err(InvalidContent::Malformed {
-            field: "caption",
-            rule: "is not allowed on audio and stickers",
-        });
-    }
-    bounded("caption", caption, CAPTION_MAX)
 }
 
 /// Checks content against Meta's limits.
@@ -116,42 +98,30 @@ fn check_media(media: &MediaPart) -> Result<(), InvalidContent> {
 /// # Errors
 /// The first field that Meta would refuse, with its limit.
 pub fn validate(content: &MessageContent) -> Result<(), InvalidContent> {
+    let root = Path::Root;
     match &content.part {
-        Part::Text { body, .. } => bounded("body", body, TEXT_MAX),
-        Part::Media(media) => check_media(media),
-        Part::Template(template) => {
-            bounded("name", &template.name, TEMPLATE_NAME_MAX)?;
-            let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-            if !template.name.bytes().all(lower) {
-                return Err(InvalidContent::Malformed {
-                    field: "name",
-                    rule: "may only contain a-z, 0-9 and _",
-                });
-            }
-            bounded("language", &template.language, 16)
-        }
-        Part::Reaction { message_id, .. } => bounded("message_id", message_id, 512),
+        Part::Text { body, .. } => bounded(root.key("body"), body, TEXT_MAX),
+        Part::Media(media) => check_media(root, media),
+        Part::Template(template) => template::check(root, template),
+        Part::Interactive(interactive) => interactive::check(root, interactive),
+        Part::Contacts { contacts } => contacts::check(root.key("contacts"), contacts),
+        Part::Reaction { message_id, .. } => bounded(root.key("message_id"), message_id, ID_MAX),
         Part::Location {
             latitude,
             longitude,
             ..
-        } => {
-            if !(-90.0..=90.0).contains(latitude) {
-                return Err(InvalidContent::Malformed {
-                    field: "latitude",
-                    rule: "must be -90 to 90",
-                });
+        } => check_place(*latitude, *longitude),
+        Part::Pin(pin) => {
+            bounded(root.key("message_id"), &pin.message_id, ID_MAX)?;
+            match (pin.unpin, pin.days) {
+                (true, Some(_)) => Err(malformed(root.key("days"), "is not allowed with `unpin`")),
+                (false, Some(days)) if !PIN_DAYS.contains(&days) => {
+                    Err(malformed(root.key("days"), "must be 1, 7 or 30"))
+                }
+                (true | false, _) => Ok(()),
             }
-            if !(-180.0..=180.0).contains(longitude) {
-                return Err(InvalidContent::Malformed {
-                    field: "longitude",
-                    rule: "must be -180 to 180",
-                });
-            }
-            Ok(())
         }
         Part::Note { .. }
-        | Part::Contacts { .. }
         | Part::ButtonReply { .. }
         | Part::ListReply { .. }
         | Part::FlowReply { .. }
@@ -167,14 +137,67 @@ pub fn validate(content: &MessageContent) -> Result<(), InvalidContent> {
     }
 }
 
-/// Only templates may be sent while the customer service window is closed.
+/// How long a message may stay pinned.
+///
+/// # Source
+/// WhatsApp offers 24 hours, 7 days and 30 days.
+const PIN_DAYS: [u32; 3] = [1, 7, 30];
+
+fn check_place(latitude: f64, longitude: f64) -> Result<(), InvalidContent> {
+    let root = Path::Root;
+    if !(-90.0..=90.0).contains(&latitude) {
+        return Err(malformed(root.key("latitude"), "must be -90 to 90"));
+    }
+    if !(-180.0..=180.0).contains(&longitude) {
+        return Err(malformed(root.key("longitude"), "must be -180 to 180"));
+    }
+    Ok(())
+}
+
+/// A file on its own or in another message: it comes from one place, and only some kinds take text.
+fn check_media(at: Path<'_>, media: &MediaPart) -> Result<(), InvalidContent> {
+    match (&media.link, &media.meta_media_id, media.media_id) {
+        (Some(link), None, None) => check::web_address(at.key("link"), link)?,
+        (None, Some(id), None) => bounded(at.key("meta_media_id"), id, ID_MAX)?,
+        (None, None, Some(_)) => {}
+        (_, _, _) => {
+            let rule = "or `meta_media_id` or `media_id` must be given, and only one of them";
+            return Err(malformed(at.key("link"), rule));
+        }
+    }
+    if media.voice && media.kind != MediaKind::Audio {
+        return Err(malformed(at.key("voice"), "is for audio only"));
+    }
+    let Some(caption) = &media.caption else {
+        return Ok(());
+    };
+    if matches!(media.kind, MediaKind::Audio | MediaKind::Sticker) {
+        return Err(malformed(
+            at.key("caption"),
+            "is not allowed on audio and stickers",
+        ));
+    }
+    bounded(at.key("caption"), caption, CAPTION_MAX)
+}
+
+/// Only templates and utility messages may be sent while the customer service window is closed.
 pub const fn needs_open_window(content: &MessageContent) -> bool {
-    !matches!(content.part, Part::Template(_))
+    !matches!(
+        content.part,
+        Part::Template(_) | Part::Text { utility: true, .. }
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    pub(super) fn problem(content: Value) -> Option<String> {
+        let content: MessageContent = serde_json::from_value(content).unwrap();
+        validate(&content).err().map(|error| error.to_string())
+    }
 
     #[test]
     fn text_is_measured_in_characters_not_bytes() {
@@ -185,7 +208,7 @@ mod tests {
         assert_eq!(
             validate(&MessageContent::text("ä".repeat(TEXT_MAX + 1))),
             Err(InvalidContent::TooLong {
-                field: "body",
+                field: "body".to_owned(),
                 length: TEXT_MAX + 1,
                 limit: TEXT_MAX
             })
@@ -197,6 +220,50 @@ mod tests {
         assert_eq!(
             validate(&MessageContent::note("internal")),
             Err(InvalidContent::NotSendable { kind: "note" })
+        );
+    }
+
+    #[test]
+    fn a_file_comes_from_exactly_one_place() {
+        let image = |with: Value| {
+            let mut image = json!({"type": "media", "kind": "image"});
+            let fields = with.as_object().unwrap().clone();
+            image.as_object_mut().unwrap().extend(fields);
+            problem(image)
+        };
+        let id = "01890000-0000-7000-8000-000000000000";
+        assert_eq!(image(json!({"link": "https://a.example/b.png"})), None);
+        assert_eq!(image(json!({"meta_media_id": "7"})), None);
+        assert_eq!(image(json!({"media_id": id, "caption": "c"})), None);
+        for wrong in [
+            json!({}),
+            json!({"media_id": id, "meta_media_id": "7"}),
+            json!({"link": "https://a.example/b.png", "media_id": id}),
+        ] {
+            let said = image(wrong).unwrap();
+            assert!(said.starts_with("`link` or `meta_media_id`"), "{said}");
+        }
+        assert_eq!(
+            image(json!({"link": "ftp://a.example/b.png"})).unwrap(),
+            "`link` must be an http(s) address"
+        );
+        assert_eq!(
+            image(json!({"media_id": id, "voice": true})).unwrap(),
+            "`voice` is for audio only"
+        );
+    }
+
+    #[test]
+    fn a_pin_lasts_as_long_as_whatsapp_offers() {
+        let pin = |days: Value, unpin: bool| {
+            problem(json!({"type": "pin", "message_id": "wamid.1", "days": days, "unpin": unpin}))
+        };
+        assert_eq!(pin(json!(7), false), None);
+        assert_eq!(pin(Value::Null, true), None);
+        assert_eq!(pin(json!(2), false).unwrap(), "`days` must be 1, 7 or 30");
+        assert_eq!(
+            pin(json!(7), true).unwrap(),
+            "`days` is not allowed with `unpin`"
         );
     }
 }

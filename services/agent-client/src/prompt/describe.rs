@@ -1,11 +1,13 @@
 //! One message as text for the model.
 
+mod interactive;
 mod received;
 
 use std::collections::HashMap;
 
 use sb_db::ContextMessage;
 use sb_domain::content::{Artifact, ArtifactKind, MediaKind, MediaPart, MessageContent, Part};
+use sb_domain::formatting::to_markdown;
 use serde_json::Value;
 
 use super::tag::{Tag, shortened};
@@ -67,8 +69,9 @@ fn describe_part(content: &MessageContent, quotes: &Quotes<'_>) -> Option<String
         Part::Text { body, .. } if body.trim().is_empty() => {
             Tag::new("conversation_restarted").render()
         }
-        Part::Text { body, .. } => body.clone(),
-        Part::Note { .. } => return None,
+        Part::Text { body, .. } => to_markdown(body),
+        Part::Note { .. } | Part::Pin(_) => return None,
+        Part::Interactive(message) => interactive::describe(message),
         Part::Media(media) => describe_media(media, &content.artifacts),
         Part::Template(template) => {
             let parameters = serde_json::to_string(&template.components).unwrap_or_default();

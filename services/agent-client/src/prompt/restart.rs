@@ -36,6 +36,7 @@ pub(super) fn current(messages: &[ContextMessage]) -> Vec<ContextMessage> {
             part: Part::Text {
                 body: rest,
                 preview_url: false,
+                utility: false,
             },
             // What was quoted belongs to the past.
             reply_to: None,

@@ -176,6 +176,7 @@ fn quotes_reactions_places_and_templates_are_tags() {
         name: "order_update".to_owned(),
         language: "en_US".to_owned(),
         components: vec![json!({"type": "body", "parameters": [{"type": "text", "text": "<42>"}]})],
+        marketing: None,
     }));
     let place = MessageContent::of(Part::Location {
         latitude: 1.5,

@@ -2,6 +2,7 @@
 
 use sb_db::{ClaimedTurn, Finished, NewOutgoing};
 use sb_domain::content::MessageContent;
+use sb_domain::delivery::OnUnknown;
 use sb_ids::{AgentId, MessageId};
 use sb_llm::{ChatAnswer, FinishReason};
 
@@ -71,6 +72,7 @@ impl Shared {
             api_key: None,
             send_at: None,
             expires_at: None,
+            on_unknown: OnUnknown::Hold,
             origin: origin(turn),
         }
     }

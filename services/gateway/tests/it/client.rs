@@ -178,6 +178,7 @@ async fn every_kind_of_content_is_taken_and_comes_back_as_it_was() {
         Part::Text {
             body: "hi".to_owned(),
             preview_url: true,
+            utility: false,
         },
         Part::Media(MediaPart {
             kind: MediaKind::Image,

@@ -1,10 +1,11 @@
 //! Queueing messages.
 
 use chrono::TimeDelta;
-use sb_client::{CreateNumber, SendMessage};
+use sb_client::{CreateNumber, SendMessage, Upload};
 use sb_domain::Clock;
 use sb_domain::content::MessageContent;
 use sb_ids::{PhoneNumberId, WabaId};
+use serde_json::json;
 use sqlx::Row as _;
 
 use crate::world::{CONTACT, World, template};
@@ -163,4 +164,107 @@ async fn a_pause_ends_the_turn_that_is_running() {
         5,
         "an answer of before cannot commit"
     );
+}
+
+/// A conversation in which the contact wrote just now.
+async fn open_window(world: &World) -> serde_json::Value {
+    let sent = world
+        .client()
+        .send_message(&SendMessage::new(CONTACT, template()), None)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE conversations SET last_incoming_at = now() WHERE id = $1")
+        .bind(sent.conversation_id.as_uuid())
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    json!(sent.conversation_id)
+}
+
+#[tokio::test]
+async fn a_long_text_becomes_several_messages_when_the_caller_allows_it() {
+    let world = World::start().await;
+    let conversation = open_window(&world).await;
+    let body = format!("{}\n\n**end**", "word ".repeat(1_500));
+    let mut wanted = json!({ "conversation_id": conversation, "markdown": true,
+        "content": { "type": "text", "body": body } });
+    let refused = world.post("/v1/messages", &wanted).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.body["errors"][0]["field"], json!("content.body"));
+    assert_eq!(world.count("messages").await, 1);
+
+    wanted["split"] = json!(true);
+    let sent = world.post("/v1/messages", &wanted).await;
+    assert_eq!(sent.status, 202);
+    let following = sent.body["following"].as_array().unwrap().clone();
+    assert_eq!(following.len(), 1);
+    assert_eq!(sent.body["sequence"], json!(2));
+    let path = format!("/v1/messages/{}", following[0].as_str().unwrap());
+    let last = world.get(&path).await;
+    assert_eq!(last.body["sequence"], json!(3));
+    let words = last.body["content"]["body"].as_str().unwrap();
+    assert!(words.ends_with("\n\n*end*"), "{words}");
+}
+
+#[tokio::test]
+async fn a_file_that_meta_does_not_take_is_refused_before_it_is_queued() {
+    let world = World::start().await;
+    let conversation = open_window(&world).await;
+    let upload = |mime_type: &str, bytes: &[u8]| Upload {
+        filename: "menu.pdf".to_owned(),
+        mime_type: mime_type.to_owned(),
+        bytes: bytes.to_vec(),
+    };
+    let client = world.client();
+    let pdf = client.upload_media(upload("application/pdf", b"%PDF-1.4 x"));
+    let pdf = pdf.await.unwrap().id;
+    let page = client.upload_media(upload("text/html", b"<p>hello</p>"));
+    let page = page.await.unwrap().id;
+    let of_file = |kind: &str, id: String| {
+        json!({ "conversation_id": conversation,
+        "content": { "type": "media", "kind": kind, "media_id": id } })
+    };
+    let nobodys = sb_ids::MediaId::new(Clock::system().now()).to_string();
+    for (kind, id, said) in [
+        ("document", page.to_string(), "is text/html"),
+        ("image", pdf.to_string(), "is application/pdf"),
+        ("image", nobodys, "is not one of your files"),
+    ] {
+        let refused = world.post("/v1/messages", &of_file(kind, id)).await;
+        assert_eq!(refused.status, 422, "{said}");
+        let error = &refused.body["errors"][0];
+        assert_eq!(error["field"], json!("content.media_id"));
+        assert!(error["detail"].as_str().unwrap().contains(said), "{error}");
+    }
+    assert_eq!(world.count("messages").await, 1);
+    let sent = world
+        .post("/v1/messages", &of_file("document", pdf.to_string()))
+        .await;
+    assert_eq!(sent.status, 202);
+    // What the phone shows comes with the file.
+    assert_eq!(sent.body["content"]["filename"], json!("menu.pdf"));
+    assert_eq!(sent.body["content"]["mime_type"], json!("application/pdf"));
+}
+
+#[tokio::test]
+async fn a_limit_of_metas_is_told_with_the_field_it_is_about() {
+    let world = World::start().await;
+    let conversation = open_window(&world).await;
+    let button = |n: u32| json!({ "id": n.to_string(), "title": format!("Choice {n}") });
+    let buttons: Vec<_> = (1..=4).map(button).collect();
+    let mut wanted = json!({ "conversation_id": conversation, "content": {
+        "type": "interactive", "body": "Which?", "action": { "type": "buttons", "buttons": buttons } } });
+    let refused = world.post("/v1/messages", &wanted).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(
+        refused.body["errors"][0]["field"],
+        json!("content.action.buttons")
+    );
+    wanted["content"]["action"]["buttons"]
+        .as_array_mut()
+        .unwrap()
+        .pop();
+    let sent = world.post("/v1/messages", &wanted).await;
+    assert_eq!(sent.status, 202);
+    assert_eq!(sent.body["content"], wanted["content"]);
 }

@@ -209,5 +209,6 @@ pub(crate) fn template() -> MessageContent {
         name: "order_ready".to_owned(),
         language: "en_US".to_owned(),
         components: Vec::new(),
+        marketing: None,
     }))
 }

@@ -22,6 +22,48 @@ const PAIR_INTERVAL_MS: i64 = 6_000;
 /// Messages a pair may run ahead.
 const PAIR_BURST: i64 = 45;
 
+/// Accepts or refuses a message of the Marketing Messages API.
+///
+/// # Source
+/// Meta, "Marketing Messages API", 2026: marketing templates only, 131055 for anything else.
+pub(crate) async fn send_marketing(
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    Parameters(body): Parameters,
+) -> Result<HttpResponse, GraphError> {
+    check_marketing(&caller, &path.1, &body)?;
+    send(caller, path, Parameters(body)).await
+}
+
+fn check_marketing(
+    caller: &Caller,
+    number_id: &str,
+    body: &Map<String, Value>,
+) -> Result<(), GraphError> {
+    let body = Value::Object(body.clone());
+    let node = validate::Node::root(&body);
+    if let Some(policy) = node.get("product_policy")
+        && !["CLOUD_API_FALLBACK", "STRICT"].contains(&policy.text()?)
+    {
+        return Err(policy.invalid("must be CLOUD_API_FALLBACK or STRICT"));
+    }
+    let text = |path: &str| body.pointer(path).and_then(Value::as_str);
+    let is_marketing = caller.simulator.read(|state| {
+        let waba = state.accounts.numbers.get(number_id);
+        let template = waba.and_then(|number| {
+            let name = text("/template/name")?;
+            let language = text("/template/language/code")?;
+            state.templates.find(&number.waba_id, name, language)
+        });
+        template.is_none_or(|template| template.category == "MARKETING")
+    });
+    if text("/type") == Some("template") && is_marketing {
+        Ok(())
+    } else {
+        Err(GraphError::new(131_055).details("Only marketing templates can be sent here"))
+    }
+}
+
 /// Accepts or refuses a message.
 pub(crate) async fn send(
     caller: Caller,
@@ -115,7 +157,7 @@ fn accept(
         check_pair(state, fx, number_id, &wa_id)?;
     }
     let by_user_id = send.user_id.is_some();
-    let is_template = category.is_some();
+    let is_template = send.kind == "template";
     let id = state.accept(
         fx,
         Accepted {
@@ -138,11 +180,15 @@ fn answer(send: &Outgoing, wa_id: &str, id: &str, is_template: bool) -> Value {
         Some(user_id) => json!({ "input": send.input, "user_id": user_id }),
         None => json!({ "input": send.input, "wa_id": wa_id }),
     };
-    let message = if is_template {
-        json!({ "id": id, "message_status": "accepted" })
-    } else {
-        json!({ "id": id })
-    };
+    let mut message = json!({ "id": id });
+    if let Some(message) = message.as_object_mut() {
+        if is_template {
+            message.insert("message_status".to_owned(), "accepted".into());
+        }
+        if send.is_group {
+            message.insert("group_id".to_owned(), wa_id.into());
+        }
+    }
     json!({ "messaging_product": "whatsapp", "contacts": [contact], "messages": [message] })
 }
 
@@ -209,7 +255,7 @@ fn check_template(
     faults: &Faults,
 ) -> Result<Option<String>, GraphError> {
     if send.kind != "template" {
-        return Ok(None);
+        return Ok(send.is_utility.then(|| "UTILITY".to_owned()));
     }
     let text = |path: &str| body.pointer(path).and_then(Value::as_str);
     let name = text("/template/name").unwrap_or_default();
@@ -243,6 +289,7 @@ fn check_media(
             return Err(GraphError::new(131_009).details(details));
         };
         let fits = match media::limit(&file.mime_type) {
+            Some(_) if kind == validate::VOICE => file.mime_type.starts_with("audio/ogg"),
             Some((found, _)) => found == kind || kind == "document",
             None => false,
         };

@@ -25,6 +25,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             .route("/debug_token", web::get().to(oauth::debug_token))
             .route("/oauth/access_token", web::get().to(oauth::access_token))
             .service(edge("messages").route(web::post().to(messages::send)))
+            .service(edge("marketing_messages").route(web::post().to(messages::send_marketing)))
             .service(edge("media").route(web::post().to(media::upload)))
             .service(edge("register").route(web::post().to(numbers::register)))
             .service(edge("deregister").route(web::post().to(numbers::deregister)))

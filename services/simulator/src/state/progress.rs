@@ -230,6 +230,8 @@ fn status_object(
     let failed = to == Progress::Failed;
     let visible = contact.is_none_or(|contact| !contact.hide_phone);
     let user_id = contact.filter(|_| !failed || message.by_user_id);
+    // A person's id is a phone number.
+    let is_group = !message.wa_id.bytes().all(|byte| byte.is_ascii_digit());
     let price = message.price;
     let pricing = json!({
         "billable": price.billable,
@@ -242,7 +244,10 @@ fn status_object(
         Some(("status", json!(to.as_str()))),
         Some(("timestamp", json!(now.timestamp().to_string()))),
         (visible || !message.by_user_id && failed).then(|| ("recipient_id", json!(message.wa_id))),
-        user_id.map(|contact| ("recipient_user_id", json!(contact.user_id))),
+        is_group.then(|| ("recipient_type", json!("group"))),
+        user_id
+            .filter(|_| !is_group)
+            .map(|contact| ("recipient_user_id", json!(contact.user_id))),
         message
             .callback_data
             .as_ref()

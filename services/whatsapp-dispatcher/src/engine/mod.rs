@@ -15,6 +15,7 @@ mod records;
 mod sends;
 mod statuses;
 mod tools;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use self::claims::Claims;
 use self::polls::{Findings, Polls};
 use self::sends::Finished;
 pub(crate) use self::tools::Tools;
+pub(crate) use self::uploads::Uploads;
 use crate::rules::{Effect, Limits, Next, Ownership, Verdict, Worklist};
 
 /// Claim statements at once: one more than the one whose answer is awaited.
@@ -248,7 +250,7 @@ impl Engine {
         self.claims = self.claims.saturating_sub(1);
         let Some(messages) = claims.messages else {
             for key in claims.keys {
-                self.worklist.give_back_pace(key.number);
+                self.worklist.give_back_pace(key);
                 self.settle(key, Next::At(now + CLAIM_RETRY), now);
             }
             return;
@@ -271,7 +273,7 @@ impl Engine {
                     self.steps.push(sending.boxed());
                 }
                 Err(stopped) => {
-                    self.worklist.give_back_pace(stopped.outgoing.number);
+                    self.worklist.give_back_pace(stopped.outgoing.key());
                     self.finish(*stopped, now);
                 }
             }

@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sb_db::dispatch::{Attempt, AttemptOutcome, ConversationKey, LostMessage, OutgoingRef};
+use sb_db::dispatch::{
+    Attempt, AttemptOutcome, ConversationKey, LostMessage, OutgoingRef, SettledUnknown,
+};
 use sb_db::{DbError, SystemReason, SystemTx};
+use sb_domain::delivery::OnUnknown;
 use sb_ids::NumberId;
 use serde_json::Value;
 
@@ -29,6 +32,9 @@ const RECOVERED: i64 = 500;
 
 /// Our code for a send whose process ended before it could record the outcome.
 const INTERRUPTED: &str = "send.interrupted";
+
+/// Our code for a message that counts as failed because nothing was ever heard of it.
+const NEVER_KNOWN: &str = "send.never_known";
 
 /// How much of the queue is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,12 +231,13 @@ async fn recover(
 ) -> Result<Vec<ConversationKey>, DbError> {
     let deadline = at + tools.patience.unknown_deadline;
     let mut dispatch = tx.dispatch();
+    let mut found = dispatch.requeue_unprepared(at, RECOVERED).await?;
     let lost = dispatch
         .lose_stale(at, deadline, INTERRUPTED, RECOVERED)
         .await?;
     let attempts: Vec<Attempt> = lost.iter().map(|lost| interrupted(lost, at)).collect();
     dispatch.keep_attempts(&attempts).await?;
-    let held = dispatch.hold_unknown(at, RECOVERED).await?;
+    let settled = dispatch.settle_unknown(at, NEVER_KNOWN, RECOVERED).await?;
     let missed = dispatch
         .list_missed_statuses(at - MISSED_STATUSES, RECOVERED)
         .await?;
@@ -244,12 +251,42 @@ async fn recover(
         let event = announcer.interrupted(&lost.outgoing, lost.attempt, INTERRUPTED, at)?;
         events.push((lost.outgoing.organization, event));
     }
-    for outgoing in &held {
-        report_unknown(outgoing, "no status came before the deadline, it is held");
+    for unknown in &settled {
+        found.extend(settle(unknown));
+        if unknown.policy == OnUnknown::Fail {
+            let event = tools.announcer.never_known(unknown, NEVER_KNOWN, at)?;
+            events.push((unknown.outgoing.organization, event));
+        }
     }
     events.extend(statuses::adopt(tools, tx, &missed).await?);
     tx.outbox().append_all(&events, at).await?;
-    Ok(lost.iter().map(|lost| lost.outgoing.key()).collect())
+    found.extend(lost.iter().map(|lost| lost.outgoing.key()));
+    Ok(found)
+}
+
+/// Reports what was done about an unknown message; the conversation to look at, if it is sent once more.
+fn settle(unknown: &SettledUnknown) -> Option<ConversationKey> {
+    let outgoing = &unknown.outgoing;
+    match unknown.policy {
+        OnUnknown::Hold => {
+            report_unknown(outgoing, "no status came before the deadline, it is held");
+            None
+        }
+        OnUnknown::Fail => {
+            report_unknown(
+                outgoing,
+                "no status came before the deadline, it counts as failed",
+            );
+            None
+        }
+        OnUnknown::Resend => {
+            report_unknown(
+                outgoing,
+                "no status came before the deadline, it is sent once more",
+            );
+            Some(outgoing.key())
+        }
+    }
 }
 
 fn interrupted(lost: &LostMessage, at: DateTime<Utc>) -> Attempt {

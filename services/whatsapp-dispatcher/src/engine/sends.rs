@@ -4,15 +4,18 @@ use chrono::{DateTime, Utc};
 use sb_cloud_api::graph::SendBody;
 use sb_config::Secret;
 use sb_db::dispatch::{ClaimedMessage, OutgoingRef};
+use sb_domain::content::StoredFile;
 use sb_events::Origin;
 use sb_ids::PhoneNumberId;
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::Tools;
+use super::uploads::UploadError;
 use crate::metrics::NO_CLASS;
 use crate::rules::{
-    Effect, Learned, Stop, Verdict, judge, learned, ready, stopped, token_unreadable,
+    Cleared, Effect, Learned, Stop, Verdict, clear, file_is_uploaded_again, file_waits, judge,
+    judge_upload, learned, stopped, token_unreadable,
 };
 
 /// A message that is ready to go.
@@ -20,7 +23,14 @@ pub(super) struct Prepared {
     message: ClaimedMessage,
     from: PhoneNumberId,
     token: Secret,
-    body: SendBody,
+    letter: Letter,
+}
+
+/// What is sent.
+enum Letter {
+    Ready(SendBody),
+    /// Meta needs its files first.
+    WithFiles(Box<Cleared>, Vec<StoredFile>),
 }
 
 /// A message with its outcome, which is not recorded yet.
@@ -73,8 +83,8 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
         tools.metrics.outcome(&verdict, NO_CLASS);
         Box::new(Finished::new(tools, message, now, verdict, Effect::None))
     };
-    let body = match ready(&message, now) {
-        Ok(body) => body,
+    let letter = match clear(&message, now).and_then(letter) {
+        Ok(letter) => letter,
         Err(stop) => {
             report_stop(&message, stop);
             return Err(halt(message, stopped(stop)));
@@ -93,7 +103,7 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
             message,
             from,
             token,
-            body,
+            letter,
         }),
         Err(error) => {
             tracing::error!(
@@ -103,6 +113,15 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
             );
             Err(halt(message, token_unreadable(now)))
         }
+    }
+}
+
+fn letter(cleared: Cleared) -> Result<Letter, Stop> {
+    let files = cleared.files();
+    if files.is_empty() {
+        cleared.body().map(Letter::Ready)
+    } else {
+        Ok(Letter::WithFiles(Box::new(cleared), files))
     }
 }
 
@@ -121,7 +140,7 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
         message,
         from,
         token,
-        body,
+        letter,
     } = prepared;
     let span = tracing::info_span!(
         "dispatch.message.send",
@@ -133,12 +152,53 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
     tools
         .origins
         .continue_trace(message.outgoing.message, &span);
+    tools.metrics.waited(tools.clock.now() - message.due_since);
+    match letter {
+        Letter::Ready(body) => {
+            let outcome = post(tools, &message, (&from, &token), &body, &span).await;
+            finish(tools, message, outcome)
+        }
+        Letter::WithFiles(cleared, files) => {
+            let work = with_files(tools, &message, (&from, &token), (cleared, &files), &span);
+            let outcome = work.instrument(span.clone()).await;
+            finish(tools, message, outcome)
+        }
+    }
+}
+
+/// What came of an attempt.
+struct Outcome {
+    started_at: DateTime<Utc>,
+    verdict: Verdict,
+    effect: Effect,
+    learned: Option<Learned>,
+}
+
+fn finish(tools: &Tools, message: ClaimedMessage, outcome: Outcome) -> Finished {
+    let Outcome {
+        started_at,
+        verdict,
+        effect,
+        learned,
+    } = outcome;
+    Finished {
+        learned,
+        ..Finished::new(tools, message, started_at, verdict, effect)
+    }
+}
+
+async fn post(
+    tools: &Tools,
+    message: &ClaimedMessage,
+    (from, token): (&PhoneNumberId, &Secret),
+    body: &SendBody,
+    span: &Span,
+) -> Outcome {
     let started_at = tools.clock.now();
-    tools.metrics.waited(started_at - message.due_since);
     let started = Instant::now();
     let answer = tools
         .graph
-        .send_message(&token, &from, &body)
+        .send_message(token, from, body)
         .instrument(span.clone())
         .await;
     tools
@@ -161,11 +221,89 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
         .as_ref()
         .ok()
         .and_then(|receipt| learned(message.address.as_ref(), receipt));
-    let (verdict, effect) = judge(&message, answer, tools.clock.now(), tools.patience);
+    let (verdict, effect) = judge(message, answer, tools.clock.now(), tools.patience);
     span.record("outcome", verdict.as_str());
     tools.metrics.outcome(&verdict, class);
-    Finished {
+    Outcome {
+        started_at,
+        verdict,
+        effect,
         learned,
-        ..Finished::new(tools, message, started_at, verdict, effect)
+    }
+}
+
+/// Gives Meta the message's files, then sends it.
+async fn with_files(
+    tools: &Tools,
+    message: &ClaimedMessage,
+    sender: (&PhoneNumberId, &Secret),
+    (mut cleared, files): (Box<Cleared>, &[StoredFile]),
+    span: &Span,
+) -> Outcome {
+    let started_at = tools.clock.now();
+    let copies = match tools.uploads.copies(tools, message, sender, files).await {
+        Ok(copies) => copies,
+        Err(error) => return not_uploaded(tools, message, &error, started_at),
+    };
+    cleared.name_files(&copies.ids);
+    let body = match cleared.body() {
+        Ok(body) => body,
+        Err(stop) => return not_uploaded(tools, message, &UploadError::Stop(stop), started_at),
+    };
+    let mut outcome = post(tools, message, sender, &body, span).await;
+    if copies.are_remembered && is_about_a_file(&outcome.verdict) {
+        forget(tools, message, files).await;
+        outcome.verdict = file_is_uploaded_again(message, outcome.verdict, tools.clock.now());
+    }
+    outcome
+}
+
+/// Meta does not have a remembered file any more: the next attempt uploads it again.
+async fn forget(tools: &Tools, message: &ClaimedMessage, files: &[StoredFile]) {
+    match tools.uploads.forget(tools, message, files).await {
+        Ok(()) => tracing::info!("meta refused a remembered file, it is uploaded again"),
+        Err(error) => tracing::warn!(
+            error = sb_telemetry::as_error(&error),
+            "a file that meta does not have could not be forgotten"
+        ),
+    }
+}
+
+/// Meta's words for a file that is not there any more.
+const FILE_GONE: [&str; 4] = ["meta.100", "meta.131009", "meta.131052", "meta.131053"];
+
+fn is_about_a_file(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Failed(failure) if FILE_GONE.contains(&failure.code.as_str()))
+}
+
+fn not_uploaded(
+    tools: &Tools,
+    message: &ClaimedMessage,
+    error: &UploadError,
+    started_at: DateTime<Utc>,
+) -> Outcome {
+    tracing::info!(
+        error = sb_telemetry::as_error(error),
+        "a message's files are not at Meta"
+    );
+    let now = tools.clock.now();
+    let (verdict, effect) = match error {
+        UploadError::Stop(stop) => {
+            report_stop(message, *stop);
+            (stopped(*stop), Effect::None)
+        }
+        UploadError::Later { code } => (file_waits(message, code, now), Effect::None),
+        UploadError::Meta(error) => judge_upload(message, error, now),
+        // Nothing is recorded of a claim that is somebody else's.
+        UploadError::TakenOver | UploadError::Database(_) => {
+            (file_waits(message, "database.away", now), Effect::None)
+        }
+    };
+    tools.metrics.outcome(&verdict, NO_CLASS);
+    Outcome {
+        started_at,
+        verdict,
+        effect,
+        learned: None,
     }
 }

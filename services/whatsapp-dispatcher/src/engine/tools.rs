@@ -9,6 +9,7 @@ use sb_config::DispatcherSettings;
 use sb_db::Db;
 use sb_domain::Clock;
 
+use super::Uploads;
 use crate::events::Announcer;
 use crate::metrics::Metrics;
 use crate::origins::Origins;
@@ -24,6 +25,7 @@ pub(crate) struct Tools {
     pub(crate) db: Db,
     pub(crate) graph: Graph,
     pub(crate) tokens: Tokens,
+    pub(crate) uploads: Uploads,
     pub(crate) publisher: Publisher,
     pub(crate) announcer: Announcer,
     pub(crate) clock: Clock,

@@ -1,11 +1,14 @@
 //! The last look at a message before it goes.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sb_cloud_api::graph::{Recipient, SendBody};
 use sb_db::dispatch::{Address, ClaimedMessage};
-use sb_domain::content::MessageContent;
+use sb_domain::content::{MessageContent, StoredFile};
 use sb_domain::outgoing::needs_open_window;
 use sb_domain::window::Window;
+use sb_ids::MessageId;
 
 /// Why a claimed message is not sent at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,12 @@ pub(crate) enum Stop {
     TokenMissing,
     /// What is stored as Meta's id of the number is not one.
     NumberUnusable,
+    /// A file it is sent with is gone.
+    FileMissing,
+    /// Meta does not take a file it is sent with, for its type or its size.
+    FileUnsupported,
+    /// No voice note can be made of a file.
+    FileNoSound,
 }
 
 impl Stop {
@@ -34,6 +43,9 @@ impl Stop {
             Self::Unreachable => "contact.unreachable",
             Self::TokenMissing => "number.token_missing",
             Self::NumberUnusable => "number.unusable",
+            Self::FileMissing => "media.missing",
+            Self::FileUnsupported => "media.unsupported",
+            Self::FileNoSound => "media.no_sound",
         }
     }
 }
@@ -43,11 +55,41 @@ pub(crate) fn is_expired(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) 
     expires_at.is_some_and(|end| end <= now)
 }
 
-/// The request for a message that may go.
+/// A message that may go.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cleared {
+    recipient: Recipient,
+    content: MessageContent,
+    message: MessageId,
+}
+
+impl Cleared {
+    /// What it is sent with that Meta needs a copy of.
+    pub(crate) fn files(&self) -> Vec<StoredFile> {
+        self.content.stored_files()
+    }
+
+    /// Names its files by the ids of Meta's copies.
+    pub(crate) fn name_files(&mut self, ids: &BTreeMap<StoredFile, String>) {
+        self.content.name_files(ids);
+    }
+
+    /// The request.
+    ///
+    /// # Errors
+    /// [`Stop::NotSendable`] when Meta would refuse it.
+    pub(crate) fn body(&self) -> Result<SendBody, Stop> {
+        // The message's id comes back in every status: it resolves a lost answer.
+        SendBody::new(&self.recipient, &self.content, &self.message.to_string())
+            .map_err(|_| Stop::NotSendable)
+    }
+}
+
+/// Lets a message go.
 ///
 /// # Errors
 /// [`Stop`] when it must not.
-pub(crate) fn ready(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<SendBody, Stop> {
+pub(crate) fn clear(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<Cleared, Stop> {
     if is_expired(message.expires_at, now) {
         return Err(Stop::Expired);
     }
@@ -68,9 +110,11 @@ pub(crate) fn ready(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<Send
         Some(Address::Group(id)) => Recipient::Group(id.clone()),
         None => return Err(Stop::Unreachable),
     };
-    // The message's id comes back in every status: it resolves a lost answer.
-    SendBody::new(&recipient, &content, &message.outgoing.message.to_string())
-        .map_err(|_| Stop::NotSendable)
+    Ok(Cleared {
+        recipient,
+        content,
+        message: message.outgoing.message,
+    })
 }
 
 #[cfg(test)]
@@ -114,6 +158,10 @@ pub(super) mod tests {
             },
             has_more: false,
         }
+    }
+
+    fn ready(message: &ClaimedMessage, at: DateTime<Utc>) -> Result<SendBody, Stop> {
+        clear(message, at)?.body()
     }
 
     fn stop(change: impl FnOnce(&mut ClaimedMessage)) -> Option<Stop> {

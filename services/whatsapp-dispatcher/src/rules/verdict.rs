@@ -121,6 +121,69 @@ pub(crate) fn token_unreadable(now: DateTime<Utc>) -> Verdict {
     }
 }
 
+/// The verdict on a message whose file cannot be had now: the storage is away, or somebody has to install what converts
+/// it. Nothing of the message has left.
+pub(crate) fn file_waits(message: &ClaimedMessage, code: &str, now: DateTime<Utc>) -> Verdict {
+    let failure = Failure {
+        code: code.to_owned(),
+        error: Value::Null,
+        outcome: Some(AttemptOutcome::NotSent),
+    };
+    again(message, after(now, unreachable_wait(message)), failure)
+}
+
+/// The verdict on a message whose file Meta did not take. Whatever became of the file, nothing of the message has left.
+pub(crate) fn judge_upload(
+    message: &ClaimedMessage,
+    error: &GraphError,
+    now: DateTime<Utc>,
+) -> (Verdict, Effect) {
+    let failure = Failure {
+        outcome: Some(AttemptOutcome::NotSent),
+        ..failure(error)
+    };
+    let verdict = match error.class() {
+        RetryClass::Permanent | RetryClass::NeverForRecipient => Verdict::Failed(failure),
+        RetryClass::TokenInvalid => Verdict::Again {
+            at: after(now, AFTER_REJECTION),
+            is_postponed: false,
+            failure,
+        },
+        RetryClass::Uncertain
+        | RetryClass::Transient { .. }
+        | RetryClass::PairRate
+        | RetryClass::Later { .. } => {
+            let wait = error.retry_wait(failures_before(message));
+            let wait = wait.unwrap_or_else(|| unreachable_wait(message));
+            again(message, after(now, wait), failure)
+        }
+    };
+    (verdict, effect(error))
+}
+
+/// The verdict on a message that was sent with a copy of a file that Meta does not have any more.
+pub(crate) fn file_is_uploaded_again(
+    message: &ClaimedMessage,
+    verdict: Verdict,
+    now: DateTime<Utc>,
+) -> Verdict {
+    match verdict {
+        Verdict::Failed(failure) => again(message, now, failure),
+        Verdict::Accepted(_) | Verdict::Again { .. } | Verdict::Unknown { .. } => verdict,
+    }
+}
+
+fn failures_before(message: &ClaimedMessage) -> u32 {
+    u32::try_from(message.attempt.saturating_sub(1)).unwrap_or(0)
+}
+
+/// Grows with each attempt.
+fn unreachable_wait(message: &ClaimedMessage) -> Duration {
+    let wait =
+        Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures_before(message)));
+    wait.min(UNREACHABLE_MAX)
+}
+
 /// The verdict on an attempt.
 pub(crate) fn judge(
     message: &ClaimedMessage,
@@ -133,13 +196,11 @@ pub(crate) fn judge(
         Err(error) => error,
     };
     let failure = failure(&error);
-    let failures_before = u32::try_from(message.attempt.saturating_sub(1)).unwrap_or(0);
     if matches!(error, GraphError::NotSent { .. }) {
-        let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures_before));
-        let at = after(now, wait.min(UNREACHABLE_MAX));
+        let at = after(now, unreachable_wait(message));
         return (again(message, at, failure), Effect::None);
     }
-    let wait = error.retry_wait(failures_before);
+    let wait = error.retry_wait(failures_before(message));
     let verdict = match (error.class(), wait) {
         (RetryClass::Uncertain, _) => Verdict::Unknown {
             deadline: now + patience.unknown_deadline,

@@ -1,6 +1,7 @@
 //! Which conversations to look at, in which order, and when.
 //!
 //! - **Invariant:** a conversation is at work at most once, so its messages go one after another.
+//! - A recipient gets no more than Meta allows; what is too much waits, and nobody else does.
 //! - Numbers take turns, one conversation each: a busy number does not hold up the others.
 //! - Bounded: a number with more conversations than [`Limits`] allow is marked, and filled up from the database
 //!   when there is room again. Nothing is lost by leaving a conversation out: the row is the truth.
@@ -12,6 +13,7 @@ use sb_db::dispatch::ConversationKey;
 use sb_ids::{ConversationId, NumberId, Shard};
 
 use super::Pacer;
+use super::pairs::Pairs;
 
 #[cfg(test)]
 mod tests;
@@ -92,6 +94,7 @@ pub(crate) struct Worklist {
     /// Numbers with something ready that have none before then.
     paced: BTreeSet<(Instant, NumberId)>,
     timers: BTreeSet<(Instant, ConversationId)>,
+    pairs: Pairs,
 }
 
 impl Worklist {
@@ -105,6 +108,7 @@ impl Worklist {
             turns: VecDeque::new(),
             paced: BTreeSet::new(),
             timers: BTreeSet::new(),
+            pairs: Pairs::default(),
         }
     }
 
@@ -169,7 +173,14 @@ impl Worklist {
                 queue.waits = Waits::Not;
                 continue;
             };
+            if let Err(at) = self.pairs.take(next, now) {
+                queue.ready.pop_front();
+                self.turns.push_front(number);
+                self.wait_for_pair(next, at);
+                continue;
+            }
             if !queue.pacer.take(now) {
+                self.pairs.give_back(next);
                 let at = queue.pacer.next_at();
                 queue.waits = Waits::ForPace(at);
                 self.paced.insert((at, number));
@@ -186,6 +197,15 @@ impl Worklist {
         taken
     }
 
+    /// The recipient has had too much lately: the conversation comes back by itself.
+    fn wait_for_pair(&mut self, conversation: ConversationId, at: Instant) {
+        if let Some(place) = self.places.get_mut(&conversation) {
+            place.state = State::Idle;
+            let at = place.timer.map_or(at, |timer| timer.max(at));
+            self.set_timer(conversation, at);
+        }
+    }
+
     /// When [`Self::take`] may give something it does not give now for want of time.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let paced = self.paced.first().map(|(at, _)| *at);
@@ -195,12 +215,14 @@ impl Worklist {
 
     /// A conversation that was taken had nothing to send. Its number's pace is given back.
     pub(crate) fn found_nothing(&mut self, key: ConversationKey, now: Instant) {
-        self.give_back_pace(key.number);
+        self.give_back_pace(key);
         self.settle(key, Next::Done, now);
     }
 
     /// A message that was claimed was not sent after all.
-    pub(crate) fn give_back_pace(&mut self, number: NumberId) {
+    pub(crate) fn give_back_pace(&mut self, key: ConversationKey) {
+        self.pairs.give_back(key.conversation);
+        let number = key.number;
         let Some(queue) = self.queues.get_mut(&number) else {
             return;
         };
@@ -284,8 +306,9 @@ impl Worklist {
         refillable
     }
 
-    /// Forgets numbers that have had nothing to send for long.
+    /// Forgets numbers that have had nothing to send for long, and recipients whose limit has run out.
     pub(crate) fn forget_idle_numbers(&mut self, now: Instant) {
+        self.pairs.forget_fresh(now);
         self.queues.retain(|_, queue| {
             queue.members > 0
                 || queue.is_overfull

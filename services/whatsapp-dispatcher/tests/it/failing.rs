@@ -195,6 +195,7 @@ async fn in_a_closed_window_only_templates_go() {
                 name: "hello_again".to_owned(),
                 language: "en_US".to_owned(),
                 components: Vec::new(),
+                marketing: None,
             }));
         })
         .await;

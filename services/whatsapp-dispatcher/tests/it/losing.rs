@@ -1,10 +1,10 @@
 //! Lost answers, killed dispatchers, statuses that come at the wrong moment.
 
 use chrono::TimeDelta;
-use sb_db::SystemReason;
 use sb_db::dispatch::ConversationKey;
 use sb_db::ingest::{NewStatus, Report, StatusChanges};
-use sb_domain::delivery::{DeliveryState, ReportedStatus};
+use sb_db::{NewOutgoing, SystemReason};
+use sb_domain::delivery::{DeliveryState, OnUnknown, ReportedStatus};
 use sb_ids::MessageId;
 use sb_testkit::wait_until;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn an_unknown_message_stays_unknown_at_its_deadline() {
     world.until(talk, lost, DeliveryState::Unknown).await;
     let is_held = async || {
         let mut tx = world.db.system(SystemReason::Dispatch).await.unwrap();
-        let due = tx.dispatch().hold_unknown(now(), 10).await.unwrap();
+        let due = tx.dispatch().settle_unknown(now(), "x", 10).await.unwrap();
         tx.rollback().await.unwrap();
         due.is_empty()
     };
@@ -147,4 +147,29 @@ async fn a_status_that_missed_its_message_finds_it() {
     tx.commit().await.unwrap();
     let message = world.until(talk, id, DeliveryState::Read).await;
     assert!(message.read_at.is_some());
+}
+
+#[tokio::test]
+async fn whoever_would_rather_send_twice_or_fail_says_so() {
+    let world = World::with(|settings| settings.dispatcher.unknown_deadline_seconds = 0).await;
+    let tenant = world.tenant("101").await;
+    let talk = world.talk(&tenant, "491700000001").await;
+    let other = world.talk(&tenant, "491700000002").await;
+    world.faults(json!({"lost_answer": {"count": 1}})).await;
+    let _dispatcher = world.dispatcher().await;
+    let with = |policy| move |new: &mut NewOutgoing| new.on_unknown = policy;
+    let again = world
+        .queue_with(talk, "again", with(OnUnknown::Resend))
+        .await;
+    let message = world.until(talk, again, DeliveryState::Accepted).await;
+    assert_eq!(message.attempts, 2);
+    // It may be sent twice, not any number of times.
+    assert_eq!(message.on_unknown, OnUnknown::Hold);
+    world.faults(json!({"lost_answer": {"count": 1}})).await;
+    let failing = world.queue_with(other, "fail", with(OnUnknown::Fail)).await;
+    let message = world.until(other, failing, DeliveryState::Failed).await;
+    assert_eq!(message.error_code.as_deref(), Some("send.never_known"));
+    let texts = world.texts().await;
+    assert_eq!(texts["491700000001"], ["again", "again"]);
+    assert_eq!(texts["491700000002"], ["fail"]);
 }

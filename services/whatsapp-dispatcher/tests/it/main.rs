@@ -6,6 +6,8 @@
 )]
 
 mod failing;
+mod files;
+mod kinds;
 mod losing;
 mod pacing;
 mod reading;

@@ -11,7 +11,7 @@ use sb_db::ingest::Advance;
 use sb_db::{Db, Identity, Message, NewOutgoing, SystemReason};
 use sb_domain::Clock;
 use sb_domain::content::MessageContent;
-use sb_domain::delivery::DeliveryState;
+use sb_domain::delivery::{DeliveryState, OnUnknown};
 use sb_egress::{Egress, Method};
 use sb_events::Origin;
 use sb_ids::{MessageId, WaId};
@@ -127,6 +127,11 @@ impl World {
         }
     }
 
+    /// For requests of tests.
+    pub(crate) const fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     /// A call of Meta's stage directions.
     pub(crate) async fn stage(&self, method: Method, path: &str, body: Value) -> Value {
         let url = format!("{}/_sim{path}", self.meta.base_url());
@@ -214,6 +219,7 @@ impl World {
             api_key: None,
             send_at: None,
             expires_at: None,
+            on_unknown: OnUnknown::Hold,
             origin: Origin::start(id.as_uuid()),
         };
         change(&mut new);

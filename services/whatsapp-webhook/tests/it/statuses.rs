@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use sb_db::{NewOutgoing, QueuedMessage};
 use sb_domain::Clock;
 use sb_domain::content::MessageContent;
+use sb_domain::delivery::OnUnknown;
 use sb_events::Origin;
 use sb_ids::{ConversationId, MessageId};
 use sb_testkit::wait_until;
@@ -33,6 +34,7 @@ async fn outgoing(world: &World, state: &str, wamid: Option<&str>) -> QueuedMess
         api_key: None,
         send_at: None,
         expires_at: None,
+        on_unknown: OnUnknown::Hold,
         origin: Origin::default(),
     };
     let mut tx = world.db.tenant(world.tenant.organization).await.unwrap();

@@ -1,10 +1,12 @@
 //! The body of `POST /{phone_number_id}/messages`.
 
+mod interactive;
+
 use sb_domain::{
-    content::{MediaKind, MediaPart, MessageContent, Part, TemplatePart},
+    content::{Marketing, MediaKind, MediaPart, MessageContent, Part, Pin, TemplatePart},
     outgoing::{self, InvalidContent},
 };
-use sb_ids::{Bsuid, GroupId, WaId};
+use sb_ids::{Bsuid, GroupId, MediaId, WaId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +33,12 @@ pub enum SendBodyError {
     /// Meta would refuse the content.
     #[error("cannot make a send request of the message's content")]
     Content(#[source] InvalidContent),
+    /// A file of ours has no id of Meta's yet.
+    #[error("file {file} is not uploaded to Meta")]
+    FileNotUploaded {
+        /// The file.
+        file: MediaId,
+    },
     /// The callback data is longer than Meta takes.
     #[error("callback data has {length} characters, Meta accepts {CALLBACK_DATA_MAX}")]
     CallbackData {
@@ -39,10 +47,33 @@ pub enum SendBodyError {
     },
 }
 
+/// Which of Meta's APIs takes a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /{phone_number_id}/messages`.
+    Messages,
+    /// `POST /{phone_number_id}/marketing_messages`.
+    MarketingMessages,
+}
+
+impl Endpoint {
+    /// The last segment of its path.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::MarketingMessages => "marketing_messages",
+        }
+    }
+}
+
 /// A complete send request.
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct SendBody(Value);
+pub struct SendBody {
+    body: Value,
+    #[serde(skip)]
+    endpoint: Endpoint,
+}
 
 /// The body holds what is said and to whom, so only its type is printed.
 impl std::fmt::Debug for SendBody {
@@ -50,7 +81,7 @@ impl std::fmt::Debug for SendBody {
         write!(
             f,
             "SendBody({})",
-            self.0.get("type").unwrap_or(&Value::Null)
+            self.body.get("type").unwrap_or(&Value::Null)
         )
     }
 }
@@ -75,6 +106,9 @@ impl SendBody {
         if length > CALLBACK_DATA_MAX {
             return Err(SendBodyError::CallbackData { length });
         }
+        if let Some(file) = content.stored_files().first() {
+            return Err(SendBodyError::FileNotUploaded { file: file.id });
+        }
         let (kind, part) = part(content)?;
         let mut body = Map::new();
         body.insert("messaging_product".to_owned(), "whatsapp".into());
@@ -90,31 +124,73 @@ impl SendBody {
         };
         body.insert("type".to_owned(), kind.into());
         body.insert(kind.to_owned(), part);
+        let endpoint = surroundings(&content.part, &mut body);
         if let Some(answered) = &content.reply_to
-            && kind != "reaction"
+            && !matches!(kind, "reaction" | "pin")
         {
             body.insert("context".to_owned(), json!({ "message_id": answered }));
         }
         if !callback_data.is_empty() {
             body.insert("biz_opaque_callback_data".to_owned(), callback_data.into());
         }
-        Ok(Self(Value::Object(body)))
+        Ok(Self {
+            body: Value::Object(body),
+            endpoint,
+        })
     }
 
     /// The request as JSON.
     pub const fn as_value(&self) -> &Value {
-        &self.0
+        &self.body
     }
+
+    /// Where it goes.
+    pub const fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+}
+
+/// What some parts put beside themselves, and where they go.
+///
+/// # Source
+/// Meta, "Marketing Messages API" and "Direct Send" (July 2026).
+fn surroundings(part: &Part, body: &mut Map<String, Value>) -> Endpoint {
+    if let Part::Text { utility: true, .. } = part {
+        body.insert("category".to_owned(), "utility".into());
+    }
+    let Part::Template(TemplatePart {
+        marketing: Some(marketing),
+        ..
+    }) = part
+    else {
+        return Endpoint::Messages;
+    };
+    let Marketing {
+        product_policy,
+        message_activity_sharing,
+    } = marketing;
+    put(
+        body,
+        "product_policy",
+        product_policy.map(sb_domain::content::ProductPolicy::meta_word),
+    );
+    if let Some(shares) = message_activity_sharing {
+        body.insert("message_activity_sharing".to_owned(), (*shares).into());
+    }
+    Endpoint::MarketingMessages
 }
 
 /// Meta's name of the type and its object.
 fn part(content: &MessageContent) -> Result<(&'static str, Value), SendBodyError> {
     Ok(match &content.part {
-        Part::Text { body, preview_url } => {
-            ("text", json!({ "body": body, "preview_url": preview_url }))
-        }
+        Part::Text {
+            body, preview_url, ..
+        } => ("text", json!({ "body": body, "preview_url": preview_url })),
         Part::Media(file) => (file.kind.as_str(), media(file)),
         Part::Template(approved) => ("template", template(approved)),
+        Part::Interactive(message) => ("interactive", interactive::interactive(message)),
+        Part::Contacts { contacts } => ("contacts", contacts.as_slice().into()),
+        Part::Pin(pinned) => ("pin", pin(pinned)),
         Part::Reaction { message_id, emoji } => (
             "reaction",
             json!({ "message_id": message_id, "emoji": emoji }),
@@ -134,7 +210,6 @@ fn part(content: &MessageContent) -> Result<(&'static str, Value), SendBodyError
             ("location", Value::Object(place))
         }
         Part::Note { .. }
-        | Part::Contacts { .. }
         | Part::ButtonReply { .. }
         | Part::ListReply { .. }
         | Part::FlowReply { .. }
@@ -172,6 +247,17 @@ fn template(approved: &TemplatePart) -> Value {
     object.insert("language".to_owned(), json!({ "code": approved.language }));
     if !approved.components.is_empty() {
         object.insert("components".to_owned(), approved.components.clone().into());
+    }
+    Value::Object(object)
+}
+
+fn pin(pinned: &Pin) -> Value {
+    let mut object = Map::new();
+    let action = if pinned.unpin { "unpin" } else { "pin" };
+    put(&mut object, "type", Some(action));
+    put(&mut object, "message_id", Some(&pinned.message_id));
+    if let Some(days) = pinned.days {
+        object.insert("expiration_days".to_owned(), days.into());
     }
     Value::Object(object)
 }
@@ -230,6 +316,18 @@ mod tests {
                 json!({"type": "reaction", "reaction": {"message_id": "wamid.2", "emoji": "👍"}}),
             ),
             (
+                json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "A", "first_name": "A"}}]}),
+                json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "A", "first_name": "A"}}]}),
+            ),
+            (
+                json!({"type": "pin", "message_id": "wamid.2", "days": 7}),
+                json!({"type": "pin", "pin": {"type": "pin", "message_id": "wamid.2", "expiration_days": 7}}),
+            ),
+            (
+                json!({"type": "text", "body": "Your order left.", "utility": true}),
+                json!({"type": "text", "text": {"body": "Your order left.", "preview_url": false}, "category": "utility"}),
+            ),
+            (
                 json!({"type": "location", "latitude": 1.5, "longitude": -2.0, "name": "n"}),
                 json!({"type": "location", "location": {"latitude": 1.5, "longitude": -2.0, "name": "n"}}),
             ),
@@ -237,6 +335,28 @@ mod tests {
         for (content, request) in cases {
             assert_eq!(built(&content), request);
         }
+    }
+
+    #[test]
+    fn a_marketing_template_goes_to_its_own_endpoint() {
+        let template = json!({"type": "template", "name": "t", "language": "en",
+            "marketing": {"product_policy": "strict", "message_activity_sharing": false}});
+        let content = serde_json::from_value(template).unwrap();
+        let body = SendBody::new(&phone(), &content, "").unwrap();
+        assert_eq!(body.endpoint(), Endpoint::MarketingMessages);
+        assert_eq!(body.as_value()["product_policy"], json!("STRICT"));
+        assert_eq!(body.as_value()["message_activity_sharing"], json!(false));
+    }
+
+    #[test]
+    fn a_file_of_ours_is_uploaded_first() {
+        let file = MediaId::parse("01890000-0000-7000-8000-000000000001").unwrap();
+        let content = json!({"type": "media", "kind": "image", "media_id": file.to_string()});
+        let content = serde_json::from_value(content).unwrap();
+        assert_eq!(
+            SendBody::new(&phone(), &content, "").unwrap_err(),
+            SendBodyError::FileNotUploaded { file }
+        );
     }
 
     #[test]

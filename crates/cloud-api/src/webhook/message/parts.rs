@@ -82,6 +82,7 @@ pub(super) fn text(raw: &RawValue) -> Option<Part> {
     Some(Part::Text {
         body: text.body.into_owned(),
         preview_url: text.preview_url,
+        utility: false,
     })
 }
 
@@ -417,6 +418,7 @@ fn template(template: SentTemplate) -> Option<Part> {
         name: template.name,
         language: template.language?.code?,
         components: template.components.unwrap_or_default(),
+        marketing: None,
     }))
 }
 

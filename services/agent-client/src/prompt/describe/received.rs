@@ -23,6 +23,8 @@ pub(super) fn describe(part: &Part) -> Option<String> {
         }
         Part::MediaPlaceholder {} => Tag::new("file"),
         Part::Text { .. }
+        | Part::Interactive(_)
+        | Part::Pin(_)
         | Part::Media(_)
         | Part::Template(_)
         | Part::Reaction { .. }

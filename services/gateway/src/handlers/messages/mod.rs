@@ -1,5 +1,6 @@
 //! Messages: sending, and reading what was sent and received.
 
+mod compose;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod send;
@@ -48,6 +49,9 @@ pub(crate) struct MessageResponse {
     send_at: Option<DateTime<Utc>>,
     /// Not after.
     expires_at: Option<DateTime<Utc>>,
+    /// `hold`, `resend` or `fail`: what happens when nobody knows whether Meta has it.
+    #[schema(example = "hold")]
+    on_unknown: &'static str,
     /// How often it was tried.
     attempts: i32,
     /// Why the last try failed.
@@ -90,6 +94,7 @@ impl From<Message> for MessageResponse {
             api_key_id: message.api_key.map(Uuid::from),
             send_at: message.send_at,
             expires_at: message.expires_at,
+            on_unknown: message.on_unknown.as_str(),
             attempts: message.attempts,
             error: message
                 .error_code

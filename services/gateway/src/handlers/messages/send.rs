@@ -3,19 +3,21 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{Conversation, NewOutgoing, PageRequest, TenantTx};
-use sb_domain::content::{MessageContent, Part};
+use sb_domain::content::MessageContent;
+use sb_domain::delivery::OnUnknown;
 use sb_domain::outgoing;
 use sb_events::Origin;
 use sb_http::{
     Code, FieldErrors, IdempotencyKey, Problem, Problems, Tenant, ValidJson, Validate, needs,
 };
-use sb_ids::{MessageId, NumberId, PhoneNumberId, Wamid};
-use serde::Deserialize;
+use sb_ids::{MessageId, NumberId, PhoneNumberId};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::MessageResponse;
+use super::compose::{self, TextOptions};
 use crate::content_schema::ContentSchema;
 use crate::state::Gateway;
 use crate::{audit, recipient};
@@ -47,6 +49,50 @@ pub(crate) struct SendMessageRequest {
     /// The same as a time from `send_at`, or from now, in seconds.
     #[schema(minimum = 1, maximum = 2_592_000)]
     ttl_seconds: Option<u32>,
+    /// What happens when the answer of Meta was lost and no status tells within an hour whether the contact has it.
+    #[serde(default)]
+    on_unknown: OnUnknownSchema,
+    /// `content.body`, or the caption, is Markdown: it is rewritten in WhatsApp's own marks.
+    #[serde(default)]
+    markdown: bool,
+    /// A text that is longer than one message may be becomes several, cut where a reader would pause.
+    #[serde(default)]
+    split: bool,
+}
+
+/// What happens to a message of which nobody knows whether Meta has it.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OnUnknown)]
+pub(crate) enum OnUnknownSchema {
+    /// It stays `unknown`.
+    #[default]
+    Hold,
+    /// It is sent once more: the contact may get it twice.
+    Resend,
+    /// It counts as failed: the contact may have it all the same.
+    Fail,
+}
+
+impl From<OnUnknownSchema> for OnUnknown {
+    fn from(policy: OnUnknownSchema) -> Self {
+        match policy {
+            OnUnknownSchema::Hold => Self::Hold,
+            OnUnknownSchema::Resend => Self::Resend,
+            OnUnknownSchema::Fail => Self::Fail,
+        }
+    }
+}
+
+/// A message that is queued.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SentMessage)]
+pub(crate) struct SentMessageResponse {
+    #[serde(flatten)]
+    message: MessageResponse,
+    /// The messages after the first one, when the text was split.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    following: Vec<Uuid>,
 }
 
 impl Validate for SendMessageRequest {
@@ -76,7 +122,7 @@ impl Validate for SendMessageRequest {
                 "is neither the id of a number nor a phone_number_id",
             );
         }
-        check_content(&self.content, errors);
+        compose::check(&self.content, self.options(), errors);
         match (self.ttl_seconds, self.expires_at) {
             (Some(_), Some(_)) => {
                 errors.add("ttl_seconds", "or `expires_at` may be given, not both");
@@ -94,33 +140,12 @@ impl Validate for SendMessageRequest {
     }
 }
 
-fn check_content(content: &MessageContent, errors: &mut FieldErrors) {
-    if let Err(invalid) = outgoing::validate(content) {
-        errors.add(format!("content.{}", invalid.field()), invalid.to_string());
-    }
-    if content
-        .reply_to
-        .as_ref()
-        .is_some_and(|id| Wamid::parse(id.as_str()).is_err())
-    {
-        errors.add("content.reply_to", "is not the wamid of a message");
-    }
-    let received_only = [
-        ("content.forwarded", content.forwarded.is_some()),
-        ("content.referral", content.referral.is_some()),
-        (
-            "content.referred_product",
-            content.referred_product.is_some(),
-        ),
-        ("content.group_id", content.group_id.is_some()),
-        ("content.artifacts", !content.artifacts.is_empty()),
-        (
-            "content.media_id",
-            matches!(&content.part, Part::Media(media) if media.media_id.is_some()),
-        ),
-    ];
-    for (field, _) in received_only.into_iter().filter(|(_, is_set)| *is_set) {
-        errors.add(field, "cannot be sent");
+impl SendMessageRequest {
+    const fn options(&self) -> TextOptions {
+        TextOptions {
+            markdown: self.markdown,
+            split: self.split,
+        }
     }
 }
 
@@ -150,7 +175,7 @@ impl Sender {
     security(("api_key" = ["messages:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key send nothing new.")),
     request_body = SendMessageRequest,
-    responses((status = 202, description = "Queued.", body = MessageResponse), Problems),
+    responses((status = 202, description = "Queued.", body = SentMessageResponse), Problems),
 )]
 #[post("/messages")]
 pub(crate) async fn send(
@@ -167,38 +192,62 @@ pub(crate) async fn send(
     if let Some(replay) = once.claim(tx.idempotency(), now).await? {
         return Ok(replay);
     }
-    let conversation = match find_or_open(&mut tx, &body, now).await {
-        Ok(conversation) => conversation,
+    let answer = match queue(&tenant, &mut tx, body, (now, expires_at)).await {
+        Ok(answer) => answer,
         Err(refusal) => {
             // The idempotency key is free again before the caller hears of the refusal.
             tx.rollback().await?;
             return Err(refusal);
         }
     };
-    let id = MessageId::new(now);
-    let new = NewOutgoing {
-        id,
-        conversation: conversation.id,
-        content: body.content,
-        agent: None,
-        turn: None,
-        api_key: Some(tenant.key()),
-        send_at: body.send_at,
-        expires_at,
-        origin: Origin::start(id.as_uuid()),
-    };
-    tx.queue().send(&new, now).await?;
-    let stored = tx.messages().find(id).await?;
-    let stored =
-        stored.ok_or_else(|| Problem::internal("a message is gone after it was queued"))?;
-    let answer = MessageResponse::from(stored);
-    let detail = json!({ "conversation_id": conversation.id });
-    let entry = audit::by_key(&tenant, "messages.send", "message", id, detail);
-    tx.audit().append(&entry, now).await?;
     once.remember(tx.idempotency(), StatusCode::ACCEPTED, &answer, now)
         .await?;
     tx.commit().await?;
     Ok(HttpResponse::Accepted().json(answer))
+}
+
+/// Queues what is asked for, in one transaction.
+async fn queue(
+    tenant: &Tenant<needs::MessagesWrite>,
+    tx: &mut TenantTx,
+    body: SendMessageRequest,
+    (now, expires_at): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> Result<SentMessageResponse, Problem> {
+    let conversation = find_or_open(tx, &body, now).await?;
+    let (options, send_at, on_unknown) = (body.options(), body.send_at, body.on_unknown.into());
+    let mut content = body.content;
+    compose::check_files(tx, &mut content).await?;
+    let mut sent = Vec::new();
+    for content in compose::pieces(content, options) {
+        let id = MessageId::new(now);
+        let new = NewOutgoing {
+            id,
+            conversation: conversation.id,
+            content,
+            agent: None,
+            turn: None,
+            api_key: Some(tenant.key()),
+            send_at,
+            expires_at,
+            on_unknown,
+            origin: Origin::start(id.as_uuid()),
+        };
+        tx.queue().send(&new, now).await?;
+        let detail = json!({ "conversation_id": conversation.id });
+        let entry = audit::by_key(tenant, "messages.send", "message", id, detail);
+        tx.audit().append(&entry, now).await?;
+        sent.push(id);
+    }
+    let mut sent = sent.into_iter();
+    let first = match sent.next() {
+        Some(first) => tx.messages().find(first).await?,
+        None => None,
+    };
+    let first = first.ok_or_else(|| Problem::internal("a message is gone after it was queued"))?;
+    Ok(SentMessageResponse {
+        message: MessageResponse::from(first),
+        following: sent.map(Uuid::from).collect(),
+    })
 }
 
 /// Until when the message may be sent.

@@ -27,7 +27,11 @@ const KINDS: &[&str] = &[
     "reaction",
     "template",
     "interactive",
+    "pin",
 ];
+
+/// What a file of a voice note has to be.
+pub(crate) const VOICE: &str = "voice";
 
 /// A well-formed send.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +48,10 @@ pub(crate) struct Outgoing {
     pub(crate) media: Vec<(String, String)>,
     /// Target and emoji of a reaction.
     pub(crate) reaction: Option<(String, String)>,
+    /// `to` is a group.
+    pub(crate) is_group: bool,
+    /// A utility message without a template.
+    pub(crate) is_utility: bool,
 }
 
 /// Checks a request of `POST /{number}/messages`.
@@ -65,10 +73,11 @@ pub(crate) fn outgoing(request: &Value) -> Result<Outgoing, GraphError> {
         .map(str::to_owned);
     if let Some(context) = root.get("context") {
         context.need_text("message_id", 1024)?;
-        if send.kind == "reaction" {
-            return Err(context.invalid("is not allowed for a reaction"));
+        if matches!(send.kind.as_str(), "reaction" | "pin") {
+            return Err(context.invalid("is not allowed for this type"));
         }
     }
+    category(&root, &mut send)?;
     let content = root.need(&send.kind)?;
     match send.kind.as_str() {
         "text" => {
@@ -80,6 +89,7 @@ pub(crate) fn outgoing(request: &Value) -> Result<Outgoing, GraphError> {
         }
         "location" => location(&content)?,
         "contacts" => contacts(&content)?,
+        "pin" => pin(&content, &send)?,
         "reaction" => {
             let target = content.need_text("message_id", 1024)?.to_owned();
             let emoji = content.get_text("emoji", 32)?.unwrap_or_default();
@@ -107,10 +117,12 @@ fn kind(root: &Node<'_>) -> Result<String, GraphError> {
 
 /// `to` wins over `recipient` when both are given.
 fn recipient(root: &Node<'_>, send: &mut Outgoing) -> Result<(), GraphError> {
-    if let Some(kind) = root.get("recipient_type")
-        && kind.text()? != "individual"
-    {
-        return Err(kind.invalid("must be individual: this number has no groups"));
+    match root.get("recipient_type") {
+        Some(kind) if kind.text()? == "group" => return group(root, send),
+        Some(kind) if kind.text()? != "individual" => {
+            return Err(kind.invalid("must be individual or group"));
+        }
+        Some(_) | None => {}
     }
     if let Some(to) = root.get("to") {
         let written = match to.value().as_str() {
@@ -145,10 +157,64 @@ fn recipient(root: &Node<'_>, send: &mut Outgoing) -> Result<(), GraphError> {
     Ok(())
 }
 
+fn group(root: &Node<'_>, send: &mut Outgoing) -> Result<(), GraphError> {
+    let id = root.need_text("to", 256)?;
+    if !id.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return Err(root.need("to")?.invalid("is not the id of a group"));
+    }
+    id.clone_into(&mut send.input);
+    send.to = Some(id.to_owned());
+    send.is_group = true;
+    Ok(())
+}
+
+/// Direct Send: free text as a utility message.
+fn category(root: &Node<'_>, send: &mut Outgoing) -> Result<(), GraphError> {
+    let Some(category) = root.get("category") else {
+        return Ok(());
+    };
+    if category.text()? != "utility" || send.kind != "text" {
+        return Err(category.invalid("must be utility, and is for text"));
+    }
+    send.is_utility = true;
+    Ok(())
+}
+
+fn pin(content: &Node<'_>, send: &Outgoing) -> Result<(), GraphError> {
+    let kind = content.need("type")?;
+    content.need_text("message_id", 1024)?;
+    if !send.is_group {
+        return Err(kind.invalid("is for groups"));
+    }
+    match kind.text()? {
+        "unpin" => content.forbid("expiration_days", "is not allowed for unpin"),
+        "pin" => {
+            let days = content.need_number("expiration_days")?;
+            if [1.0, 7.0, 30.0]
+                .iter()
+                .any(|known| (known - days).abs() < 0.5)
+            {
+                Ok(())
+            } else {
+                Err(content
+                    .need("expiration_days")?
+                    .invalid("must be 1, 7 or 30"))
+            }
+        }
+        _ => Err(kind.invalid("must be pin or unpin")),
+    }
+}
+
 /// `{id | link, caption?, filename?}` of a kind of media.
 fn media(content: &Node<'_>, kind: &str, send: &mut Outgoing) -> Result<(), GraphError> {
     match (content.get("id"), content.get("link")) {
-        (Some(id), None) => send.media.push((kind.to_owned(), id.text()?.to_owned())),
+        (Some(id), None) => {
+            let is_voice = content
+                .get("voice")
+                .is_some_and(|voice| voice.value() == true);
+            let wanted = if is_voice { VOICE } else { kind };
+            send.media.push((wanted.to_owned(), id.text()?.to_owned()));
+        }
         (None, Some(link)) => {
             let is_http = url::Url::parse(link.text()?)
                 .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -258,6 +324,28 @@ mod tests {
         assert_eq!(outgoing(&request).unwrap().user_id, None);
         request.as_object_mut().unwrap().remove("to");
         assert_eq!(outgoing(&request).unwrap().user_id.as_deref(), Some("US.1"));
+    }
+
+    #[test]
+    fn only_groups_have_pins() {
+        let pin = json!({"type": "pin", "message_id": "wamid.1", "expiration_days": 7});
+        assert_eq!(code("pin", &pin), Some(131_009));
+        let mut request = with("pin", &pin);
+        request["recipient_type"] = json!("group");
+        assert!(outgoing(&request).is_err());
+        request["to"] = json!("Y2FwaV9ncm91cDox");
+        assert!(outgoing(&request).unwrap().is_group);
+        request["pin"]["expiration_days"] = json!(2);
+        assert!(outgoing(&request).is_err());
+    }
+
+    #[test]
+    fn free_text_may_be_a_utility_message() {
+        let mut request = with("text", &json!({"body": "hi"}));
+        request["category"] = json!("utility");
+        assert!(outgoing(&request).unwrap().is_utility);
+        request["category"] = json!("marketing");
+        assert!(outgoing(&request).is_err());
     }
 
     #[test]

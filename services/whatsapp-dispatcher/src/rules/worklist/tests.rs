@@ -209,3 +209,20 @@ proptest! {
         prop_assert_eq!(list.len(), 0);
     }
 }
+
+#[test]
+fn a_recipient_who_has_had_too_much_waits_and_nobody_else_does() {
+    let (mut list, now) = (Worklist::new(FAST * 1_000, LIMITS), Instant::now());
+    let (busy, other) = (key(1, 1), key(1, 2));
+    list.look(busy, now);
+    for _ in 0..45 {
+        assert_eq!(list.take(now, 1), [busy]);
+        list.settle(busy, Next::More, now);
+    }
+    list.look(other, now);
+    assert_eq!(list.take(now, 9), [other]);
+    assert!(list.take(now, 9).is_empty());
+    let later = now + Duration::from_secs(6);
+    assert_eq!(list.next_wake(), Some(later));
+    assert_eq!(list.take(later, 9), [busy]);
+}
