@@ -252,6 +252,7 @@ impl Conversations<'_> {
             UPDATE conversations
             SET agent_id = CASE WHEN $3 THEN $4 ELSE agent_id END,
                 agent_paused_until = CASE WHEN $5 THEN $6 ELSE agent_paused_until END,
+                agent_paused_at = CASE WHEN $6::timestamptz IS NULL THEN agent_paused_at ELSE $8 END,
                 archived_at = CASE
                     WHEN $7::boolean IS NULL THEN archived_at
                     WHEN $7 THEN coalesce(archived_at, $8)

@@ -73,6 +73,8 @@ pub struct Message {
     pub expires_at: Option<DateTime<Utc>>,
     /// When nobody knows whether Meta has it.
     pub on_unknown: OnUnknown,
+    /// The template for a closed window went in its place.
+    pub used_fallback: bool,
     /// How often it was tried.
     pub attempts: i32,
     /// Our code of the last refusal.
@@ -111,6 +113,7 @@ struct MessageRow {
     send_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,
     on_unknown: String,
+    used_fallback: bool,
     attempts: i32,
     error_code: Option<String>,
     error: Option<Value>,
@@ -150,6 +153,7 @@ impl MessageRow {
             send_at: self.send_at,
             expires_at: self.expires_at,
             on_unknown: OnUnknown::parse(&self.on_unknown).ok_or_else(|| unusable("on_unknown"))?,
+            used_fallback: self.used_fallback,
             attempts: self.attempts,
             error_code: self.error_code,
             error: self.error,
@@ -169,7 +173,7 @@ macro_rules! messages {
         sqlx::query_as!(
             MessageRow,
             "SELECT id, conversation_id, number_id, contact_id, direction, content, wamid, sequence, state,
-                agent_id, turn_id, api_key_id, send_at, expires_at, on_unknown, attempts, error_code, error, message_at,
+                agent_id, turn_id, api_key_id, send_at, expires_at, on_unknown, used_fallback, attempts, error_code, error, message_at,
                 created_at, accepted_at, sent_at, delivered_at, read_at, failed_at
             FROM messages "
                 + $after,

@@ -1,7 +1,7 @@
 //! Putting a message in the queue: the row, its place in the conversation, and the events, together.
 
 use chrono::{DateTime, Utc};
-use sb_domain::content::{Direction, MessageContent};
+use sb_domain::content::{Direction, MessageContent, TemplatePart};
 use sb_domain::delivery::OnUnknown;
 use sb_events::proto::dispatch::v1::SendMessage;
 use sb_events::proto::message::v1::MessageQueued;
@@ -33,6 +33,8 @@ pub struct NewOutgoing {
     pub expires_at: Option<DateTime<Utc>>,
     /// When nobody knows whether Meta has it.
     pub on_unknown: OnUnknown,
+    /// What goes in its place when the customer service window is closed by then.
+    pub fallback: Option<TemplatePart>,
     /// What caused it.
     pub origin: Origin,
 }
@@ -160,6 +162,10 @@ impl MessageQueue<'_> {
         Ok(queued)
     }
 
+    #[expect(
+        clippy::cognitive_complexity,
+        reason = "the query macro expands to a branch for each column"
+    )]
     async fn insert_row(
         &mut self,
         new: &NewOutgoing,
@@ -174,8 +180,8 @@ impl MessageQueue<'_> {
             INSERT INTO messages (
                 organization_id, id, conversation_id, number_id, contact_id, direction, content_type, content,
                 sequence, state, agent_id, turn_id, api_key_id, send_at, expires_at, next_attempt_at,
-                message_at, created_at, on_unknown)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)
+                message_at, created_at, on_unknown, fallback)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)
             "#,
             self.0.organization().as_uuid(),
             new.id.as_uuid(),
@@ -195,6 +201,7 @@ impl MessageQueue<'_> {
             due,
             at,
             new.on_unknown.as_str(),
+            fallback(new),
         )
         .execute(self.0.connection())
         .await
@@ -213,4 +220,9 @@ fn begin(
         Direction::Outgoing => ("queued", Some(new.send_at.unwrap_or(at))),
         Direction::Incoming | Direction::Internal => ("stored", None),
     }
+}
+
+fn fallback(new: &NewOutgoing) -> Option<Value> {
+    let template = new.fallback.as_ref()?;
+    serde_json::to_value(template).ok()
 }

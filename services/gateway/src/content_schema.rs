@@ -59,20 +59,9 @@ pub(crate) enum PartSchema {
     /// A file.
     #[schema(title = "Media")]
     Media(MediaSchema),
-    /// An approved template; the only thing that may be sent while the window is closed.
+    /// An approved template; the only thing, beside utility texts, that may be sent while the window is closed.
     #[schema(title = "Template")]
-    Template {
-        /// The approved name.
-        name: String,
-        /// The language code, `en_US`.
-        language: String,
-        /// Meta's parameter components, in Meta's form. A file of yours is named by `media_id` in the place of `id`.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        components: Vec<Value>,
-        /// Goes through Meta's Marketing Messages API.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        marketing: Option<MarketingSchema>,
-    },
+    Template(TemplateSchema),
     /// A message with something to tap.
     #[schema(title = "Interactive", example = json!({
         "type": "interactive", "body": "Shall we deliver tomorrow?",
@@ -273,6 +262,23 @@ pub(crate) struct MediaSchema {
     /// Received only: a sticker that moves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     animated: bool,
+}
+
+/// An approved template with what fills it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TemplateContent)]
+pub(crate) struct TemplateSchema {
+    /// The approved name.
+    name: String,
+    /// The language code, `en_US`.
+    language: String,
+    /// Meta's parameter components, in Meta's form. A file of yours is named by `media_id` in the place of `id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    components: Vec<Value>,
+    /// Goes through Meta's Marketing Messages API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marketing: Option<MarketingSchema>,
 }
 
 /// How a template goes through the Marketing Messages API.

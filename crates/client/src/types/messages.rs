@@ -1,7 +1,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sb_domain::content::{Direction, MessageContent};
+use sb_domain::content::{Direction, MessageContent, TemplatePart};
 use sb_domain::delivery::OnUnknown;
 use sb_ids::{AgentId, ApiKeyId, ContactId, ConversationId, MessageId, NumberId, Wamid};
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,9 @@ pub struct SendMessage {
     /// What happens when nobody knows whether Meta has it; it stays `unknown` when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_unknown: Option<OnUnknown>,
+    /// What goes in its place when the customer service window is closed by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<TemplatePart>,
     /// The text, or the caption, is Markdown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub markdown: bool,
@@ -125,6 +128,7 @@ impl SendMessage {
             expires_at: None,
             ttl_seconds: None,
             on_unknown: None,
+            fallback: None,
             markdown: false,
             split: false,
         }
@@ -146,6 +150,7 @@ impl SendMessage {
             expires_at: None,
             ttl_seconds: None,
             on_unknown: None,
+            fallback: None,
             markdown: false,
             split: false,
         }

@@ -41,6 +41,12 @@ pub struct ClaimedMessage {
     pub outgoing: OutgoingRef,
     /// What it says, as stored.
     pub content: Value,
+    /// The template that goes in its place when the customer service window is closed, as stored.
+    pub fallback: Option<Value>,
+    /// An agent wrote it, and a person took over since.
+    pub is_agent_paused: bool,
+    /// An agent wrote it, and Meta gave the conversation to somebody else since.
+    pub is_handed_over: bool,
     /// Which attempt this is, from 1. Whoever records the outcome gives it back.
     pub attempt: i32,
     /// Since when it could have been sent.
@@ -65,6 +71,9 @@ struct ClaimedRow {
     number_id: Uuid,
     sequence: i64,
     content: Value,
+    fallback: Option<Value>,
+    is_agent_paused: bool,
+    is_handed_over: bool,
     attempts: i32,
     due_since: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
@@ -99,6 +108,9 @@ impl ClaimedRow {
                 sequence: self.sequence,
             },
             content: self.content,
+            fallback: self.fallback,
+            is_agent_paused: self.is_agent_paused,
+            is_handed_over: self.is_handed_over,
             attempt: self.attempts,
             due_since: self.due_since,
             expires_at: self.expires_at,

@@ -32,12 +32,18 @@ claimed AS (
     FROM locked l
     WHERE m.organization_id = l.organization_id AND m.id = l.id
     RETURNING m.organization_id, m.id, m.conversation_id, m.contact_id, m.number_id, m.sequence,
-              m.content, m.attempts, coalesce(m.send_at, m.created_at) AS due_since, m.expires_at
+              m.content, m.fallback, m.agent_id, m.created_at, m.attempts,
+              coalesce(m.send_at, m.created_at) AS due_since, m.expires_at
 )
 SELECT c.organization_id AS "organization_id!", c.id AS "id!", c.conversation_id AS "conversation_id!",
        c.contact_id AS "contact_id!", c.number_id AS "number_id!", c.sequence AS "sequence!",
-       c.content AS "content!", c.attempts AS "attempts!", c.due_since AS "due_since!", c.expires_at,
+       c.content AS "content!", c.fallback, c.attempts AS "attempts!", c.due_since AS "due_since!", c.expires_at,
        v.last_incoming_at AS "last_incoming_at?",
+       -- What an agent wrote before somebody took the conversation from it.
+       coalesce(c.agent_id IS NOT NULL AND v.agent_paused_until > $3 AND v.agent_paused_at > c.created_at, false)
+           AS "is_agent_paused!",
+       coalesce(c.agent_id IS NOT NULL AND NOT v.is_ours AND v.owner_at > c.created_at, false)
+           AS "is_handed_over!",
        a.kind AS "address_kind?", a.value AS "address?",
        n.phone_number_id AS "phone_number_id!", n.access_token_sealed, n.rate_per_second,
        n.token_rejected_at,
@@ -51,7 +57,10 @@ JOIN numbers n ON n.organization_id = c.organization_id AND n.id = c.number_id
 -- The conversation goes on in another one when its contact is part of another.
 LEFT JOIN LATERAL (
     SELECT greatest(o.last_incoming_at, l.last_incoming_at) AS last_incoming_at,
-           coalesce(l.reply_to, o.reply_to) AS reply_to
+           coalesce(l.reply_to, o.reply_to) AS reply_to,
+           greatest(o.agent_paused_until, l.agent_paused_until) AS agent_paused_until,
+           greatest(o.agent_paused_at, l.agent_paused_at) AS agent_paused_at,
+           coalesce(l.is_ours, o.is_ours) AS is_ours, greatest(o.owner_at, l.owner_at) AS owner_at
     FROM conversations o
     LEFT JOIN conversations l ON l.organization_id = o.organization_id AND l.id = o.merged_into
     WHERE o.organization_id = c.organization_id AND o.id = c.conversation_id

@@ -24,6 +24,8 @@ pub struct Acceptance {
     pub wamid: Wamid,
     /// When Meta's answer came.
     pub at: DateTime<Utc>,
+    /// The template for a closed window went in its place.
+    pub used_fallback: bool,
 }
 
 /// Meta did not take a message over, or nobody knows.
@@ -121,10 +123,12 @@ impl Dispatch<'_> {
                 state = CASE WHEN sb_delivery_rank(m.state) < sb_delivery_rank('accepted') THEN 'accepted'
                         ELSE m.state END,
                 accepted_at = w.at,
+                used_fallback = w.fallback,
                 error_code = CASE WHEN m.state = 'failed' THEN m.error_code END,
                 error = CASE WHEN m.state = 'failed' THEN m.error END,
                 next_attempt_at = NULL
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS w (o, i, wamid, at)
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[])
+                AS w (o, i, wamid, at, fallback)
             WHERE m.organization_id = w.o AND m.id = w.i AND m.accepted_at IS NULL
             RETURNING m.id
             "#,
@@ -132,6 +136,7 @@ impl Dispatch<'_> {
             &column(acceptances, |a| a.outgoing.message.as_uuid()),
             &column(acceptances, |a| a.wamid.as_str().to_owned()),
             &column(acceptances, |a| a.at),
+            &column(acceptances, |a| a.used_fallback),
         )
         .fetch_all(self.0.connection())
         .await

@@ -154,6 +154,7 @@ impl Ingest<'_> {
                 active_at = CASE
                     WHEN c.last_message_at IS NULL OR w.at > c.active_at + interval '1 minute' THEN w.at
                     ELSE c.active_at END,
+                agent_paused_at = greatest(c.agent_paused_at, w.takeover_at),
                 agent_paused_until = CASE
                     WHEN w.takeover_at IS NULL THEN c.agent_paused_until
                     ELSE greatest(c.agent_paused_until, w.takeover_at + make_interval(mins => (

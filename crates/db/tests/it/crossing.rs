@@ -307,6 +307,7 @@ async fn furnish(db: &Db, tenant: &TestTenant, mark: &'static str, n: u32) -> Kn
         send_at: None,
         expires_at: None,
         on_unknown: OnUnknown::Hold,
+        fallback: None,
         origin: sb_events::Origin::default(),
     };
     let queued = tx.queue().send(&outgoing, now()).await.unwrap();

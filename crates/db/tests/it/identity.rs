@@ -98,6 +98,7 @@ impl World {
             send_at: None,
             expires_at: None,
             on_unknown: OnUnknown::Hold,
+            fallback: None,
             origin: Origin::default(),
         };
         let mut tx = self.tx().await;

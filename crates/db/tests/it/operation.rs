@@ -109,6 +109,7 @@ fn outgoing(mine: &Known, conversation: ConversationId) -> NewOutgoing {
         send_at: None,
         expires_at: None,
         on_unknown: OnUnknown::Hold,
+        fallback: None,
         origin: Origin::default(),
     }
 }

@@ -73,6 +73,7 @@ impl Shared {
             send_at: None,
             expires_at: None,
             on_unknown: OnUnknown::Hold,
+            fallback: None,
             origin: origin(turn),
         }
     }

@@ -148,6 +148,7 @@ async fn accept(
             outgoing: finished.outgoing,
             wamid: (*wamid).clone(),
             at: finished.ended_at,
+            used_fallback: finished.used_fallback,
         })
         .collect();
     let news = tx.dispatch().accept(&rows).await?;

@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     from: PhoneNumberId,
     token: Secret,
     letter: Letter,
+    uses_fallback: bool,
 }
 
 /// What is sent.
@@ -48,6 +49,8 @@ pub(super) struct Finished {
     pub(super) effect: Effect,
     /// What the answer says about who gets it.
     pub(super) learned: Option<Learned>,
+    /// The template for a closed window went.
+    pub(super) used_fallback: bool,
 }
 
 impl Finished {
@@ -69,6 +72,7 @@ impl Finished {
             verdict,
             effect,
             learned: None,
+            used_fallback: false,
         }
     }
 }
@@ -83,7 +87,7 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
         tools.metrics.outcome(&verdict, NO_CLASS);
         Box::new(Finished::new(tools, message, now, verdict, Effect::None))
     };
-    let letter = match clear(&message, now).and_then(letter) {
+    let (uses_fallback, letter) = match clear(&message, now).and_then(letter) {
         Ok(letter) => letter,
         Err(stop) => {
             report_stop(&message, stop);
@@ -104,6 +108,7 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
             from,
             token,
             letter,
+            uses_fallback,
         }),
         Err(error) => {
             tracing::error!(
@@ -116,13 +121,15 @@ pub(super) fn prepare(tools: &Tools, message: ClaimedMessage) -> Result<Prepared
     }
 }
 
-fn letter(cleared: Cleared) -> Result<Letter, Stop> {
-    let files = cleared.files();
-    if files.is_empty() {
-        cleared.body().map(Letter::Ready)
+/// Whether it is the template for a closed window, and what is sent.
+fn letter(cleared: Cleared) -> Result<(bool, Letter), Stop> {
+    let (uses_fallback, files) = (cleared.uses_fallback, cleared.files());
+    let letter = if files.is_empty() {
+        Letter::Ready(cleared.body()?)
     } else {
-        Ok(Letter::WithFiles(Box::new(cleared), files))
-    }
+        Letter::WithFiles(Box::new(cleared), files)
+    };
+    Ok((uses_fallback, letter))
 }
 
 fn report_stop(message: &ClaimedMessage, stop: Stop) {
@@ -141,6 +148,7 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
         from,
         token,
         letter,
+        uses_fallback,
     } = prepared;
     let span = tracing::info_span!(
         "dispatch.message.send",
@@ -153,16 +161,16 @@ pub(super) async fn send(tools: &Tools, prepared: Prepared) -> Finished {
         .origins
         .continue_trace(message.outgoing.message, &span);
     tools.metrics.waited(tools.clock.now() - message.due_since);
-    match letter {
-        Letter::Ready(body) => {
-            let outcome = post(tools, &message, (&from, &token), &body, &span).await;
-            finish(tools, message, outcome)
-        }
+    let outcome = match letter {
+        Letter::Ready(body) => post(tools, &message, (&from, &token), &body, &span).await,
         Letter::WithFiles(cleared, files) => {
             let work = with_files(tools, &message, (&from, &token), (cleared, &files), &span);
-            let outcome = work.instrument(span.clone()).await;
-            finish(tools, message, outcome)
+            work.instrument(span.clone()).await
         }
+    };
+    Finished {
+        used_fallback: uses_fallback,
+        ..finish(tools, message, outcome)
     }
 }
 

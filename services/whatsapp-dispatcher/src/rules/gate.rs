@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sb_cloud_api::graph::{Recipient, SendBody};
 use sb_db::dispatch::{Address, ClaimedMessage};
-use sb_domain::content::{MessageContent, StoredFile};
+use sb_domain::content::{MessageContent, Part, StoredFile};
 use sb_domain::outgoing::needs_open_window;
 use sb_domain::window::Window;
 use sb_ids::MessageId;
@@ -17,6 +17,10 @@ pub(crate) enum Stop {
     Expired,
     /// The contact last wrote more than a day ago, and it is not a template.
     WindowClosed,
+    /// An agent wrote it, and a person took over before it went.
+    AgentPaused,
+    /// An agent wrote it, and Meta gave the conversation to somebody else before it went.
+    HandedOver,
     /// Meta would refuse the content.
     NotSendable,
     /// The contact has neither phone number nor user id.
@@ -39,6 +43,8 @@ impl Stop {
         match self {
             Self::Expired => "message.expired",
             Self::WindowClosed => "conversation.window_closed",
+            Self::AgentPaused => "conversation.agent_paused",
+            Self::HandedOver => "conversation.handed_over",
             Self::NotSendable => "message.not_sendable",
             Self::Unreachable => "contact.unreachable",
             Self::TokenMissing => "number.token_missing",
@@ -61,6 +67,8 @@ pub(crate) struct Cleared {
     recipient: Recipient,
     content: MessageContent,
     message: MessageId,
+    /// The template for a closed window goes in the place of what was wanted.
+    pub(crate) uses_fallback: bool,
 }
 
 impl Cleared {
@@ -99,11 +107,13 @@ pub(crate) fn clear(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<Clea
     if message.number.phone_number_id.is_none() {
         return Err(Stop::NumberUnusable);
     }
-    let content: MessageContent =
-        serde_json::from_value(message.content.clone()).map_err(|_| Stop::NotSendable)?;
-    if needs_open_window(&content) && !Window::at(now, message.last_incoming_at).is_open() {
-        return Err(Stop::WindowClosed);
+    if message.is_agent_paused {
+        return Err(Stop::AgentPaused);
     }
+    if message.is_handed_over {
+        return Err(Stop::HandedOver);
+    }
+    let (content, uses_fallback) = content(message, now)?;
     let recipient = match &message.address {
         Some(Address::Phone(phone)) => Recipient::WaId(phone.clone()),
         Some(Address::Bsuid(id)) => Recipient::Bsuid(id.clone()),
@@ -114,7 +124,20 @@ pub(crate) fn clear(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<Clea
         recipient,
         content,
         message: message.outgoing.message,
+        uses_fallback,
     })
+}
+
+/// What goes: what was wanted, or the template for a closed window.
+fn content(message: &ClaimedMessage, now: DateTime<Utc>) -> Result<(MessageContent, bool), Stop> {
+    let content: MessageContent =
+        serde_json::from_value(message.content.clone()).map_err(|_| Stop::NotSendable)?;
+    if !needs_open_window(&content) || Window::at(now, message.last_incoming_at).is_open() {
+        return Ok((content, false));
+    }
+    let fallback = message.fallback.clone().ok_or(Stop::WindowClosed)?;
+    let template = serde_json::from_value(fallback).map_err(|_| Stop::NotSendable)?;
+    Ok((MessageContent::of(Part::Template(template)), true))
 }
 
 #[cfg(test)]
@@ -144,6 +167,9 @@ pub(super) mod tests {
                 sequence: 1,
             },
             content: json!({"type": "text", "body": "hi"}),
+            fallback: None,
+            is_agent_paused: false,
+            is_handed_over: false,
             attempt: 1,
             due_since: at,
             expires_at: None,
@@ -191,6 +217,24 @@ pub(super) mod tests {
             m.content = template;
         });
         assert_eq!(stopped, None);
+    }
+
+    #[test]
+    fn a_closed_window_lets_the_fallback_go() {
+        let mut message = claimed();
+        message.fallback = Some(json!({"name": "t", "language": "de"}));
+        assert!(!clear(&message, now()).unwrap().uses_fallback);
+        message.last_incoming_at = None;
+        let cleared = clear(&message, now()).unwrap();
+        assert!(cleared.uses_fallback);
+        let body = cleared.body().unwrap();
+        assert_eq!(body.as_value()["template"]["name"], json!("t"));
+    }
+
+    #[test]
+    fn what_an_agent_wrote_before_it_lost_the_conversation_does_not_go() {
+        assert_eq!(stop(|m| m.is_agent_paused = true), Some(Stop::AgentPaused));
+        assert_eq!(stop(|m| m.is_handed_over = true), Some(Stop::HandedOver));
     }
 
     #[test]

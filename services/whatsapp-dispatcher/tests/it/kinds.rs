@@ -1,13 +1,15 @@
 //! Every kind of message is taken by a Meta that looks closely.
 
+use chrono::TimeDelta;
 use sb_db::dispatch::ConversationKey;
-use sb_domain::content::MessageContent;
+use sb_db::{ConversationChange, NewOutgoing};
+use sb_domain::content::{MessageContent, TemplatePart};
 use sb_domain::delivery::DeliveryState;
 use sb_egress::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::world::World;
+use crate::world::{World, now};
 
 /// Every kind without anything to tap.
 fn plain_kinds() -> Vec<Value> {
@@ -225,4 +227,54 @@ async fn a_template_of_another_category_is_no_marketing_message() {
         .await;
     let message = world.until(talk, id, DeliveryState::Failed).await;
     assert_eq!(message.error_code.as_deref(), Some("meta.131055"));
+}
+
+#[tokio::test]
+async fn a_closed_window_lets_the_template_go_that_the_caller_chose() {
+    let world = World::start().await;
+    let tenant = world.tenant("101").await;
+    world
+        .faults(json!({ "enforce_window": "answer", "lenient_templates": true }))
+        .await;
+    let talk = world.silent_talk(&tenant, "491700000001").await;
+    let _dispatcher = world.dispatcher().await;
+    let fallback: TemplatePart =
+        serde_json::from_value(json!({ "name": "news", "language": "en" })).unwrap();
+    let id = world
+        .queue_with(talk, "hello", |new| new.fallback = Some(fallback))
+        .await;
+    let message = world.until(talk, id, DeliveryState::Accepted).await;
+    assert!(message.used_fallback);
+    let sent = world.sent().await;
+    assert_eq!(sent[0]["body"]["template"]["name"], json!("news"));
+}
+
+#[tokio::test]
+async fn what_an_agent_wrote_is_not_sent_after_a_person_took_over() {
+    let world = World::start().await;
+    let tenant = world.tenant("101").await;
+    let talk = world.talk(&tenant, "491700000001").await;
+    let by_agent = |new: &mut NewOutgoing| new.agent = Some(tenant.agent);
+    let before = world.queue_with(talk, "before", by_agent).await;
+    let mut tx = world.db.tenant(tenant.organization).await.unwrap();
+    let pause = ConversationChange {
+        agent_paused_until: Some(Some(now() + TimeDelta::hours(1))),
+        ..ConversationChange::default()
+    };
+    let mut conversations = tx.conversations();
+    let paused = conversations.update(talk.conversation, pause, now());
+    paused.await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    // What it was asked to say when it handed over.
+    let after = world.queue_with(talk, "after", by_agent).await;
+    let person = world.queue(talk, "person").await;
+    let _dispatcher = world.dispatcher().await;
+    world.until(talk, person, DeliveryState::Accepted).await;
+    let stopped = world.message(talk, before).await;
+    assert_eq!(
+        stopped.error_code.as_deref(),
+        Some("conversation.agent_paused")
+    );
+    assert_eq!(world.state(talk, after).await, "accepted");
+    assert_eq!(world.texts().await["491700000001"], ["after", "person"]);
 }

@@ -220,6 +220,7 @@ impl World {
             send_at: None,
             expires_at: None,
             on_unknown: OnUnknown::Hold,
+            fallback: None,
             origin: Origin::start(id.as_uuid()),
         };
         change(&mut new);

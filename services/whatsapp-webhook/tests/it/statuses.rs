@@ -35,6 +35,7 @@ async fn outgoing(world: &World, state: &str, wamid: Option<&str>) -> QueuedMess
         send_at: None,
         expires_at: None,
         on_unknown: OnUnknown::Hold,
+        fallback: None,
         origin: Origin::default(),
     };
     let mut tx = world.db.tenant(world.tenant.organization).await.unwrap();

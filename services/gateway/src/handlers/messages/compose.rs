@@ -1,7 +1,7 @@
 //! From what a caller asks for to what is queued: checked, formatted, cut, its files looked up.
 
 use sb_db::{Media, MediaState, TenantTx};
-use sb_domain::content::{MediaKind, MessageContent, Part, StoredFile};
+use sb_domain::content::{MediaKind, MessageContent, Part, StoredFile, TemplatePart};
 use sb_domain::formatting::to_whatsapp;
 use sb_domain::outgoing::{self, TEXT_MAX};
 use sb_http::{FieldErrors, Problem};
@@ -54,6 +54,14 @@ pub(super) fn check(content: &MessageContent, options: TextOptions, errors: &mut
     ];
     for (field, _) in received_only.into_iter().filter(|(_, is_set)| *is_set) {
         errors.add(field, "cannot be sent");
+    }
+}
+
+/// Checks the template for a closed window.
+pub(super) fn check_fallback(template: &TemplatePart, errors: &mut FieldErrors) {
+    let content = MessageContent::of(Part::Template(template.clone()));
+    if let Err(invalid) = outgoing::validate(&content) {
+        errors.add(format!("fallback.{}", invalid.field()), invalid.to_string());
     }
 }
 
@@ -117,15 +125,18 @@ fn format(content: &mut MessageContent) {
 /// Looks the files up that it is sent with: Meta has to take them, and what a phone shows of them comes from here.
 ///
 /// # Errors
-/// A problem that names `content.media_id`.
+/// A problem that names `media_id` in the field that it is `of`.
 pub(super) async fn check_files(
     tx: &mut TenantTx,
     content: &mut MessageContent,
+    of: &str,
 ) -> Result<(), Problem> {
     for file in content.stored_files() {
+        let refused =
+            |rule: String| Problem::invalid(Vec::new()).field(format!("{of}.media_id"), rule);
         let found = tx.media().find(file.id).await?;
-        let found = found.ok_or_else(|| refused("is not one of your files"))?;
-        check_file(file, &found)?;
+        let found = found.ok_or_else(|| refused("is not one of your files".to_owned()))?;
+        check_file(file, &found).map_err(refused)?;
         if let Part::Media(media) = &mut content.part {
             media.mime_type.get_or_insert(found.mime_type);
             if media.kind == MediaKind::Document && !found.filename.is_empty() {
@@ -136,27 +147,20 @@ pub(super) async fn check_files(
     Ok(())
 }
 
-fn refused(rule: impl Into<String>) -> Problem {
-    Problem::invalid(Vec::new()).field("content.media_id", rule)
-}
-
-fn check_file(file: StoredFile, found: &Media) -> Result<(), Problem> {
+/// Whether Meta takes the file, and if not, why.
+fn check_file(file: StoredFile, found: &Media) -> Result<(), String> {
     match found.state {
         MediaState::Stored => {}
         // It is being fetched, and the dispatcher waits for it.
         MediaState::Pending => return Ok(()),
         MediaState::Failed | MediaState::Expired => {
-            return Err(refused("has no bytes any more"));
+            return Err("has no bytes any more".to_owned());
         }
     }
     let size_bytes = found.size_bytes.and_then(|size| u64::try_from(size).ok());
-    outgoing::check_file(
-        file.kind,
-        file.voice,
-        &found.mime_type,
-        size_bytes.unwrap_or_default(),
-    )
-    .map_err(|error| refused(error.to_string()))
+    let size_bytes = size_bytes.unwrap_or_default();
+    outgoing::check_file(file.kind, file.voice, &found.mime_type, size_bytes)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub(crate) struct MessageResponse {
     /// `hold`, `resend` or `fail`: what happens when nobody knows whether Meta has it.
     #[schema(example = "hold")]
     on_unknown: &'static str,
+    /// The template for a closed window went in the place of `content`.
+    used_fallback: bool,
     /// How often it was tried.
     attempts: i32,
     /// Why the last try failed.
@@ -95,6 +97,7 @@ impl From<Message> for MessageResponse {
             send_at: message.send_at,
             expires_at: message.expires_at,
             on_unknown: message.on_unknown.as_str(),
+            used_fallback: message.used_fallback,
             attempts: message.attempts,
             error: message
                 .error_code

@@ -3,7 +3,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use sb_db::{Conversation, NewOutgoing, PageRequest, TenantTx};
-use sb_domain::content::MessageContent;
+use sb_domain::content::{MessageContent, Part, TemplatePart};
 use sb_domain::delivery::OnUnknown;
 use sb_domain::outgoing;
 use sb_events::Origin;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::MessageResponse;
 use super::compose::{self, TextOptions};
-use crate::content_schema::ContentSchema;
+use crate::content_schema::{ContentSchema, TemplateSchema};
 use crate::state::Gateway;
 use crate::{audit, recipient};
 
@@ -49,6 +49,9 @@ pub(crate) struct SendMessageRequest {
     /// The same as a time from `send_at`, or from now, in seconds.
     #[schema(minimum = 1, maximum = 2_592_000)]
     ttl_seconds: Option<u32>,
+    /// What goes in its place when the customer service window is closed by the time it is sent.
+    #[schema(value_type = Option<TemplateSchema>)]
+    fallback: Option<TemplatePart>,
     /// What happens when the answer of Meta was lost and no status tells within an hour whether the contact has it.
     #[serde(default)]
     on_unknown: OnUnknownSchema,
@@ -123,6 +126,9 @@ impl Validate for SendMessageRequest {
             );
         }
         compose::check(&self.content, self.options(), errors);
+        if let Some(fallback) = &self.fallback {
+            compose::check_fallback(fallback, errors);
+        }
         match (self.ttl_seconds, self.expires_at) {
             (Some(_), Some(_)) => {
                 errors.add("ttl_seconds", "or `expires_at` may be given, not both");
@@ -215,8 +221,12 @@ async fn queue(
 ) -> Result<SentMessageResponse, Problem> {
     let conversation = find_or_open(tx, &body, now).await?;
     let (options, send_at, on_unknown) = (body.options(), body.send_at, body.on_unknown.into());
-    let mut content = body.content;
-    compose::check_files(tx, &mut content).await?;
+    let (mut content, fallback) = (body.content, body.fallback);
+    compose::check_files(tx, &mut content, "content").await?;
+    if let Some(template) = &fallback {
+        let mut template = MessageContent::of(Part::Template(template.clone()));
+        compose::check_files(tx, &mut template, "fallback").await?;
+    }
     let mut sent = Vec::new();
     for content in compose::pieces(content, options) {
         let id = MessageId::new(now);
@@ -230,6 +240,7 @@ async fn queue(
             send_at,
             expires_at,
             on_unknown,
+            fallback: fallback.clone(),
             origin: Origin::start(id.as_uuid()),
         };
         tx.queue().send(&new, now).await?;
@@ -268,7 +279,10 @@ fn check_window(
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
     let sent_at = body.send_at.map_or(now, |at| at.max(now));
-    if !outgoing::needs_open_window(&body.content) || conversation.window(sent_at).is_open() {
+    if body.fallback.is_some()
+        || !outgoing::needs_open_window(&body.content)
+        || conversation.window(sent_at).is_open()
+    {
         return Ok(());
     }
     Err(Problem::new(Code::ConversationWindowClosed)
