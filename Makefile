@@ -83,11 +83,12 @@ deny: ## Checks licences, sources and banned crates; installs cargo-deny first (
 	$(DENY)
 
 .PHONY: bench
-bench: ## Measures what this machine does: webhooks/s, then messages/s end to end
+bench: ## Measures what this machine does: webhooks/s, messages/s end to end, messages/s sent
 	@$(INSTALL)
 	cargo build --workspace
 	$(SWITCHBOARD) bench ingest $(ARGS)
 	$(SWITCHBOARD) bench pipeline $(ARGS)
+	$(SWITCHBOARD) bench dispatch $(ARGS)
 
 # What is derived from the code and committed all the same, so that it is reviewed.
 GENERATED := crates/db/.sqlx crates/config/SETTINGS.md services/gateway/openapi.json

@@ -168,6 +168,11 @@ pub(crate) enum BenchCommand {
     Ingest(BenchArgs),
     /// The whole way: webhook, agent, answer, Graph API, statuses.
     Pipeline(BenchArgs),
+    /// One dispatcher against a Graph API that takes everything: messages a second against a bare loop of requests.
+    Dispatch(BenchArgs),
+    /// The Graph API that `dispatch` sends to.
+    #[command(hide = true)]
+    GraphStub,
     /// The bare server that `ingest` compares with: actix, HMAC and JetStream, nothing else.
     #[command(hide = true)]
     Ceiling,

@@ -5,6 +5,8 @@
 pub(crate) mod ceiling;
 mod children;
 mod costs;
+pub(crate) mod dispatch;
+pub(crate) mod graph_stub;
 pub(crate) mod ingest;
 mod load;
 pub(crate) mod pipeline;

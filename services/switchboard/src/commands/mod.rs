@@ -71,6 +71,10 @@ fn dispatch(command: Command, settings: Settings) -> ExitCode {
         Command::RotateKeys => once(settings, rotate::run),
         Command::Servers { command } => servers::run(&command, settings),
         Command::Bench { what } => match what {
+            BenchCommand::GraphStub => bench::graph_stub::run(settings),
+            BenchCommand::Dispatch(args) => {
+                once(settings, async |_| bench::dispatch::run(&args).await)
+            }
             BenchCommand::Ceiling => bench::ceiling::run(settings),
             BenchCommand::Ingest(args) => once(settings, async |_| bench::ingest::run(&args).await),
             BenchCommand::Pipeline(args) => {
