@@ -22,6 +22,17 @@ struct List {
     next: Option<u64>,
 }
 
+/// What became of an emphasis where it began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// Its mark was written, and its text begins here.
+    At(usize),
+    /// It is none, as in `5*3*2`: its marks are kept as they were written.
+    Literal,
+    /// What is around it says the same.
+    Silent,
+}
+
 struct Writer<'s> {
     source: &'s str,
     out: String,
@@ -33,8 +44,9 @@ struct Writer<'s> {
     is_fresh: bool,
     /// Where a link's text began, and its address.
     links: Vec<(usize, String)>,
-    /// Marks of emphasis that is none, as in `5*3*2`: kept as they were written.
-    literal: Vec<bool>,
+    /// What became of each opened emphasis.
+    opened: Vec<Opened>,
+    in_heading: bool,
     is_first_cell: bool,
 }
 
@@ -48,7 +60,8 @@ impl<'s> Writer<'s> {
             owed: 0,
             is_fresh: true,
             links: Vec::new(),
-            literal: Vec::new(),
+            opened: Vec::new(),
+            in_heading: false,
             is_first_cell: true,
         }
     }
@@ -87,7 +100,8 @@ impl<'s> Writer<'s> {
         match tag {
             Tag::Heading { .. } => {
                 self.block();
-                self.mark("*");
+                self.open("*");
+                self.in_heading = true;
             }
             Tag::BlockQuote(_) => {
                 self.block();
@@ -96,7 +110,7 @@ impl<'s> Writer<'s> {
             // The name of the language means nothing on a phone.
             Tag::CodeBlock(_) => {
                 self.block();
-                self.mark("```");
+                self.open("```");
             }
             Tag::List(next) => {
                 if self.lists.is_empty() {
@@ -137,7 +151,8 @@ impl<'s> Writer<'s> {
     fn end(&mut self, tag: TagEnd, range: &Range<usize>) {
         match tag {
             TagEnd::Heading(_) => {
-                self.close_mark("*");
+                self.in_heading = false;
+                self.close("*");
                 self.owe(2);
             }
             TagEnd::Paragraph => self.owe(if self.lists.is_empty() { 2 } else { 1 }),
@@ -150,7 +165,7 @@ impl<'s> Writer<'s> {
                 while self.out.ends_with('\n') {
                     self.out.pop();
                 }
-                self.close_mark("```");
+                self.close("```");
                 self.owe(2);
             }
             TagEnd::List(_) => {
@@ -237,53 +252,60 @@ impl<'s> Writer<'s> {
         self.is_fresh = true;
     }
 
-    fn mark(&mut self, mark: &str) {
+    fn open(&mut self, mark: &str) {
         self.flush();
         self.out.push_str(mark);
+        self.opened.push(Opened::At(self.out.len()));
     }
 
     /// A mark around nothing would show as itself.
-    fn close_mark(&mut self, mark: &str) {
-        if self.out.ends_with(mark) {
-            let kept = self.out.len() - mark.len();
-            self.out.truncate(kept);
-        } else {
-            self.out.push_str(mark);
+    fn close(&mut self, mark: &str) {
+        match self.opened.pop() {
+            Some(Opened::At(from)) if from == self.out.len() => {
+                self.out.truncate(from.saturating_sub(mark.len()));
+            }
+            Some(Opened::At(_)) => self.out.push_str(mark),
+            Some(Opened::Literal | Opened::Silent) | None => {}
         }
     }
 
-    /// Emphasis inside of a word is arithmetic or a name, and stays as it was written; WhatsApp would not show it either.
+    /// Emphasis inside of a word or a number is a name or arithmetic, and stays as it was written; WhatsApp would not show
+    /// it either. Languages that put no spaces between words are not meant.
     fn open_emphasis(&mut self, range: &Range<usize>, mark: &str) {
         let before = self.source.get(..range.start).unwrap_or_default();
         let after = self.source.get(range.end..).unwrap_or_default();
-        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        let is_literal = is_word(before.chars().next_back()) || is_word(after.chars().next());
-        self.literal.push(is_literal);
-        if is_literal {
+        let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let is_within_literal = self.opened.last() == Some(&Opened::Literal);
+        if is_within_literal || is_word(before.chars().next_back()) || is_word(after.chars().next())
+        {
             let written = self.delimiter(range, mark);
             self.text(&written);
+            self.opened.push(Opened::Literal);
+        } else if self.in_heading && mark == "*" {
+            self.opened.push(Opened::Silent);
         } else {
-            self.mark(mark);
+            self.open(mark);
         }
     }
 
     fn close_emphasis(&mut self, range: &Range<usize>, mark: &str) {
-        if self.literal.pop() == Some(true) {
+        if self.opened.last() == Some(&Opened::Literal) {
             let written = self.delimiter(range, mark);
             self.text(&written);
-        } else {
-            self.close_mark(mark);
         }
+        self.close(mark);
     }
 
-    /// The mark as it was written in the source.
+    /// The mark as it was written in the source: the characters that its text has on both sides.
     fn delimiter(&self, range: &Range<usize>, mark: &str) -> String {
-        let length = match mark {
-            "_" => 1,
-            _ => 2,
-        };
+        let longest = if mark == "_" { 1 } else { 2 };
         let written = self.source.get(range.clone()).unwrap_or_default();
-        written.chars().take(length).collect()
+        let same = written
+            .chars()
+            .zip(written.chars().rev())
+            .take(longest)
+            .take_while(|(first, last)| first == last && matches!(first, '*' | '_' | '~'));
+        same.map(|(first, _)| first).collect()
     }
 
     /// A link's address behind its text, unless the text is the address.
@@ -331,6 +353,16 @@ mod tests {
             ("~~gone~~", "~gone~"),
             ("`code` stays", "`code` stays"),
             ("# Title\n\nText", "*Title*\n\nText"),
+            (
+                "## **Prices** of *today*\nText",
+                "*Prices of _today_*\n\nText",
+            ),
+            ("**Note**: yes", "*Note*: yes"),
+            ("**粗体**文字", "*粗体*文字"),
+            ("> one\n>\n> two", "> one\n\n> two"),
+            ("1. a\n   - b\n2. c", "1. a\n  - b\n2. c"),
+            ("- a\n\n- b", "- a\n- b"),
+            ("a  \nb", "a\nb"),
             ("one\ntwo", "one\ntwo"),
             ("one\n\ntwo", "one\n\ntwo"),
             ("- a\n- b\n  - c\n\nend", "- a\n- b\n  - c\n\nend"),
@@ -363,6 +395,7 @@ mod tests {
             "file_name_v2.txt",
             "a_b_c",
             "x**2**3",
+            "a***b***c",
             "costs 5 < 6 & 7 > 2",
             "a@b.example",
         ] {

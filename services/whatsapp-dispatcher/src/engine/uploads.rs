@@ -121,8 +121,9 @@ impl Uploads {
         if missing.is_empty() {
             return Ok(copies);
         }
-        let _turn = self.turns.acquire().await;
+        // Before the wait for a turn: a claim that only waits must not count as sent and lost.
         begin(tools, message).await?;
+        let _turn = self.turns.acquire().await;
         for file in missing {
             let id = self.upload(tools, message, sender, file).await?;
             let expires_at = tools.clock.now() + KEPT_BY_META;
